@@ -1,0 +1,80 @@
+# `make` alone lists the targets.  Everything runs in .venv, which is made on first use.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+FLOOR := .venv-floor
+
+DOCS := $(wildcard tests/test_readme.py tests/test_docs.py)
+
+# Packs for `make bench`: recorded answers of real models, in the form `intercascade bench` reads.
+PACKS := ../shared/data
+PACK ?= $(wildcard $(PACKS)/p1_gate_logprob_mmlu.jsonl.gz $(PACKS)/p5_bbh_transfer.jsonl.gz)
+
+.DEFAULT_GOAL := help
+# Two checks at once would mix their output; each uses the cores well enough alone.
+.NOTPARALLEL:
+.PHONY: help venv demo test lint format type docs check bench lock test-floor build clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(READY) ## Make .venv with the locked packages and this one, editable
+
+$(READY): pyproject.toml constraints/pip.txt constraints/dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r constraints/pip.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-compile -r constraints/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## Watch a cascade learn, with simulated models, no key and no network
+	$(BIN)/intercascade demo
+
+test: $(READY) ## Run every test and every example in docstrings and documentation
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## Check style, formatting and spelling
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell
+
+format: $(READY) ## Mend what can be mended of style and formatting
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+type: $(READY) ## Check types, strictly, in the package and its tests
+	$(BIN)/mypy
+
+docs: $(READY) ## Run only the code in README and docs
+	$(if $(DOCS),$(BIN)/python -m pytest $(DOCS),@echo "There is no documented code to run yet.")
+
+# `test` covers the documentation too.  It comes last, so that the last line is pytest's.
+check: lint type test ## Run all that must pass before a change is done
+
+bench: $(READY) ## Replay recorded answers through the cascade and its rivals (PACK=file ...)
+ifeq ($(strip $(PACK)),)
+	@echo "No pack found.  Name one: make bench PACK=answers.jsonl.gz"
+	@echo "Answers recorded with confidences: github.com/mzelling/rational-llm-cascades"
+	@echo "With and without worked examples:  github.com/suzgunmirac/BIG-Bench-Hard"
+	@exit 1
+else
+	@for pack in $(PACK); do $(BIN)/intercascade bench --pack "$$pack" $(ARGS) || exit 1; done
+endif
+
+lock: $(READY) ## Resolve the constraint files anew (ARGS=--upgrade for newer versions)
+	scripts/lock $(ARGS)
+
+test-floor: $(READY) ## Run the tests on the lowest supported versions
+	$(PYTHON) -m venv $(FLOOR)
+	$(BIN)/pip --python $(FLOOR) install --quiet --no-compile \
+	    --group test --constraint constraints/floor.txt --editable '.[all,community]'
+	$(FLOOR)/bin/python -m pytest $(ARGS)
+
+build: $(READY) ## Build the wheel and the source distribution into dist/
+	$(BIN)/python -m build --no-isolation
+
+clean: ## Remove all that was made here
+	rm -rf $(VENV) $(FLOOR) dist .hypothesis .benchmarks .coverage .*_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
