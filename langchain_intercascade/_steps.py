@@ -1,0 +1,246 @@
+"""One algorithm, two colours: this is where sync and async meet.
+
+A *body* is a generator.  Whenever it needs the outside world (a model, an
+encoder, a repository) it yields a `Call`, which holds that request in both
+colours, and is sent the reply.  Everything between two calls is plain Python
+and is written once.  The drivers below are the only code that knows whether
+anybody awaits: `run` and `arun` return the body's value, `stream` and `astream`
+also hand out, as they arrive, the pieces of replies that come in pieces.
+
+`yield from` nests bodies and keeps the type of what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing, closing, contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar, cast
+
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from langchain_intercascade.errors import BrokenStreamError, ConfigurationError
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to the outside world, in both colours.
+
+    Attributes:
+        blocking: Makes the request and returns the reply.
+        awaited: The same, without blocking the event loop.
+    """
+
+    blocking: Callable[[RunnableConfig], Any]
+    awaited: Callable[[RunnableConfig], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedCall(Call):
+    """A call whose reply can also be had in pieces.
+
+    Attributes:
+        pieces: Yields the pieces of the reply.
+        apieces: The same, without blocking the event loop.
+        join: Puts the pieces together into the reply that `blocking` would give.
+    """
+
+    pieces: Callable[[RunnableConfig], Iterator[Any]]
+    apieces: Callable[[RunnableConfig], AsyncIterator[Any]]
+    join: Callable[[list[Any]], Any]
+
+
+Steps: TypeAlias = Generator[Call, Any, T]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error that was kept as a value because the cascade can go on without the reply."""
+
+    error: Exception
+
+    def __str__(self) -> str:
+        """Name the error's type only: messages of clients may quote prompts."""
+        return type(self.error).__name__
+
+
+def ask(
+    runnable: Runnable[S, T], value: S, *, kwargs: Mapping[str, Any] | None = None, **config: Any
+) -> Steps[T]:
+    """Invoke `runnable` as one step.
+
+    Args:
+        runnable: Who is asked.
+        value: What it is asked.
+        kwargs: What it is called with besides, such as `stop`.
+        config: Laid over the driver's config.
+    """
+    more = dict(kwargs or {})
+    reply: T = yield Call(
+        lambda base: runnable.invoke(value, _laid_over(base, config), **more),
+        lambda base: runnable.ainvoke(value, _laid_over(base, config), **more),
+    )
+    return reply
+
+
+def ask_streaming(
+    runnable: Runnable[S, T],
+    value: S,
+    *,
+    join: Callable[[list[Any]], T],
+    kwargs: Mapping[str, Any] | None = None,
+    **config: Any,
+) -> Steps[T]:
+    """Do as `ask` does; a streaming driver hands out the pieces, and `join` puts them together."""
+    more = dict(kwargs or {})
+    reply: T = yield StreamedCall(
+        lambda base: runnable.invoke(value, _laid_over(base, config), **more),
+        lambda base: runnable.ainvoke(value, _laid_over(base, config), **more),
+        lambda base: runnable.stream(value, _laid_over(base, config), **more),
+        lambda base: runnable.astream(value, _laid_over(base, config), **more),
+        join,
+    )
+    return reply
+
+
+def either(blocking: Callable[[], T], awaited: Callable[[], Awaitable[T]]) -> Steps[T]:
+    """Make one step of a pair of twins that need no config, such as `search` and `asearch`."""
+    reply: T = yield Call(lambda _: blocking(), lambda _: awaited())
+    return reply
+
+
+def attempt(steps: Steps[T]) -> Steps[T | Fault]:
+    """Run `steps`; a failure comes back as a `Fault` instead of being raised.
+
+    This is the one place where errors of unknown collaborators are caught: a
+    Qdrant client alone raises five unrelated families, and the promise is that
+    none of them costs the caller the answer.  A wrong configuration is not such
+    a fault: hiding it would cost money for ever, so it is raised.
+    """
+    try:
+        return (yield from steps)
+    except ConfigurationError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the boundary described above; never silent
+        return Fault(error)
+
+
+def run(steps: Steps[T], config: RunnableConfig | None = None) -> T:
+    """Drive `steps` to its value, blocking on each call."""
+    base = config or {}
+    with closing(steps):
+        body = _Body(steps)
+        while (call := body.advance()) is not None:
+            with body.answering():
+                body.reply = call.blocking(base)
+    return body.value
+
+
+async def arun(steps: Steps[T], config: RunnableConfig | None = None) -> T:
+    """Drive `steps` to its value, awaiting each call."""
+    base = config or {}
+    with closing(steps):
+        body = _Body(steps)
+        while (call := body.advance()) is not None:
+            with body.answering():
+                body.reply = await call.awaited(base)
+    return body.value
+
+
+def stream(steps: Steps[T], config: RunnableConfig | None = None) -> Generator[Any, None, T]:
+    """Drive `steps`, yield the pieces of streamed replies, and return its value."""
+    base = config or {}
+    with closing(steps):
+        body = _Body(steps)
+        while (call := body.advance()) is not None:
+            pieces: list[Any] = []
+            with body.answering(pieces):
+                if not isinstance(call, StreamedCall):
+                    body.reply = call.blocking(base)
+                    continue
+                with closing(cast("Generator[Any]", call.pieces(base))) as arriving:
+                    for piece in arriving:
+                        pieces.append(piece)
+                        yield piece
+                body.reply = call.join(pieces)
+    return body.value
+
+
+async def astream(
+    steps: Steps[T], config: RunnableConfig | None = None, *, done: Callable[[T], None]
+) -> AsyncGenerator[Any]:
+    """Drive `steps` and yield the pieces of streamed replies; `done` is told its value.
+
+    An asynchronous generator cannot return a value, hence the callback.
+    """
+    base = config or {}
+    with closing(steps):
+        body = _Body(steps)
+        while (call := body.advance()) is not None:
+            pieces: list[Any] = []
+            with body.answering(pieces):
+                if not isinstance(call, StreamedCall):
+                    body.reply = await call.awaited(base)
+                    continue
+                async with aclosing(cast("AsyncGenerator[Any]", call.apieces(base))) as arriving:
+                    async for piece in arriving:
+                        pieces.append(piece)
+                        yield piece
+                body.reply = call.join(pieces)
+    done(body.value)
+
+
+class _Body(Generic[T]):
+    """A body on its way: what it will be told next, and its value at the end."""
+
+    __slots__ = ("_error", "_steps", "reply", "value")
+
+    value: T
+
+    def __init__(self, steps: Steps[T]) -> None:
+        self._steps = steps
+        self._error: Exception | None = None
+        self.reply: Any = None
+
+    def advance(self) -> Call | None:
+        """Give the body the last reply or error; return its next call, `None` at the end."""
+        reply, error = self.reply, self._error
+        self.reply = self._error = None
+        try:
+            return self._steps.send(reply) if error is None else self._steps.throw(error)
+        except StopIteration as end:
+            self.value = end.value
+            return None
+
+    @contextmanager
+    def answering(self, pieces: Sequence[Any] = ()) -> Iterator[None]:
+        """Keep an error of the call for the body, which may know what to do about it."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - handed to the body, not swallowed
+            self._error = error
+            if pieces:
+                self._error = BrokenStreamError(f"the reply broke off ({type(error).__name__})")
+                self._error.__cause__ = error
+
+
+def _laid_over(base: RunnableConfig, changes: dict[str, Any]) -> RunnableConfig:
+    """Return `base` with `changes`; tags and metadata are added to, the rest is replaced."""
+    merged = cast("RunnableConfig", {**base, **changes})
+    if "tags" in changes:
+        merged["tags"] = [*(base.get("tags") or []), *changes["tags"]]
+    if "metadata" in changes:
+        merged["metadata"] = {**(base.get("metadata") or {}), **changes["metadata"]}
+    return merged

@@ -1,0 +1,436 @@
+"""This is where the cascade becomes a chat model, to be used wherever one is expected."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
+
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import RunnableConfig
+from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
+
+from langchain_intercascade._pieces import Tail
+from langchain_intercascade._steps import arun, astream, run, stream
+from langchain_intercascade._trace import Scope, scoped
+from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.graph import build_graph
+from langchain_intercascade.parts import DEFAULT_MIN_SIMILARITY, Parts, build_parts
+from langchain_intercascade.record import RECORD_KEY, DecisionRecord
+from langchain_intercascade.state import Learning, Run, Settings
+from langchain_intercascade.walk import walk
+
+if TYPE_CHECKING:
+    from langchain_core.callbacks import (
+        AsyncCallbackManagerForLLMRun,
+        CallbackManagerForLLMRun,
+    )
+    from langchain_core.runnables.graph import Graph
+    from langgraph.graph.state import CompiledStateGraph
+
+    from langchain_intercascade._trace import RunManager
+    from langchain_intercascade.learning.learner import LearnerStats
+    from langchain_intercascade.state import CascadeState
+
+_SCOPE = "inter_cascade_scope"
+
+AnyAnswer = TypeVar("AnyAnswer", AIMessage, AIMessageChunk)
+
+
+class InterCascade(BaseChatModel):
+    """A weak model that learns from a strong one while serving, as one chat model.
+
+    The weak model answers first, helped by strategies that the strong model
+    taught it on earlier, similar queries.  A gate accepts the weak answer or
+    defers to the strong model.  Each resolved deferral becomes a strategy.
+
+    Every answer carries a decision record in
+    `response_metadata["inter_cascade"]` (see `DecisionRecord`): which model
+    answered and why, at what confidence, with which strategies, at what cost.
+
+    ??? example "Instantiate and invoke"
+
+        >>> from langchain_intercascade.testing import ScriptedChatModel
+        >>> cascade = InterCascade(
+        ...     weak=ScriptedChatModel(replies=["four"]),
+        ...     strong=ScriptedChatModel(replies=["4"]),
+        ...     threshold=0.5,
+        ... )
+        >>> answer = cascade.invoke("What is 2 + 2?")
+        >>> answer.content, answer.response_metadata["inter_cascade"]["route"]
+        ('four', 'weak')
+        >>> cascade.close()
+
+    ??? example "Override per call"
+
+        >>> with InterCascade(
+        ...     weak=ScriptedChatModel(replies=["four"]),
+        ...     strong=ScriptedChatModel(replies=["4"]),
+        ... ) as cascade:
+        ...     cascade.invoke("What is 2 + 2?", force="strong", learning="off").content
+        '4'
+
+    Streaming: a weak answer arrives in one piece, because the gate has to see
+    all of it; a strong answer arrives in tokens.  The end of a strong answer is
+    held back until its lesson is written down.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+
+    weak: Any
+    """The cheap model: a chat model, a `Runnable` around one, or an `init_chat_model` string."""
+    strong: Any
+    """The expensive model, likewise; it may be a cascade itself."""
+    repository: Any = Field(default=None, repr=False)
+    """Where strategies live; a temporary `EdgeRepository` if `None`, lost on `close`."""
+    confidence: Any = "logprobs"
+    """How sure the weak answer is: `"logprobs"`, a `ConfidenceFunction`, or any callable."""
+    threshold: Any = None
+    """Accept at this confidence or above: a number, `ALWAYS_DEFER`, or a `Threshold`."""
+    tenant: str = "default"
+    """Whose strategies are used and added to; tenants never see one another's."""
+    k: int = 2
+    """How many strategies are shown at most, 0 to 3."""
+    min_similarity: float = DEFAULT_MIN_SIMILARITY
+    """Least cosine similarity of a strategy that is shown; depends on the encoder."""
+    learning: Learning = "background"
+    """When lessons are distilled: `"background"`, `"inline"`, `"observe"` or `"off"`."""
+    distiller: Any = None
+    """Writes the strategies; the terminal strong model if `None`."""
+    on_strong_error: Literal["raise", "weak"] = "raise"
+    """Raise `StrongModelError`, or return the deferred weak answer, flagged as degraded."""
+    query_from: Callable[[Sequence[BaseMessage]], str] | None = Field(default=None, repr=False)
+    """Makes the text to retrieve by out of the messages; the last human message if `None`."""
+    prices: Any = Field(default=None, repr=False)
+    """Dollars per million tokens by model name, `{"gpt-4o-mini": (0.15, 0.60)}`, or `Prices`."""
+    learner: Any = Field(default=None, repr=False, exclude=True)
+    """The background learner; made if `None`, and shared with configured copies."""
+
+    _parts: Parts = PrivateAttr()
+    _owns_repository: bool = PrivateAttr(default=False)
+
+    def __init__(self, **fields: Any) -> None:
+        """Put the cascade together.
+
+        Raises:
+            ConfigurationError: Something can never work as configured.
+        """
+        super().__init__(**fields)
+        # Not in a validator: pydantic would wrap our errors in its own.
+        self._owns_repository = self.repository is None
+        self._parts = build_parts(
+            self.weak,
+            self.strong,
+            repository=self.repository,
+            confidence=self.confidence,
+            threshold=self.threshold,
+            tenant=self.tenant,
+            k=self.k,
+            min_similarity=self.min_similarity,
+            learning=self.learning,
+            distiller=self.distiller,
+            on_strong_error=self.on_strong_error,
+            query_from=self.query_from,
+            prices=self.prices,
+            learner=self.learner,
+        )
+        # Kept as fields, so that copies made by `configurable_fields` share them.
+        self.repository, self.learner = self._parts.repository, self._parts.learner
+
+    # What it is.
+
+    @cached_property
+    def graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """The same cascade as a compiled LangGraph graph, over the same parts."""
+        return build_graph(self._parts).compile(name="inter_cascade")
+
+    def get_graph(self, config: RunnableConfig | None = None) -> Graph:
+        """Return the drawing of the six nodes, with *accept* and *defer* on the edges."""
+        return self.graph.get_graph(config)
+
+    @property
+    def terminal_model(self) -> Any:
+        """The strong model, which writes the strategies of cascades that hold this one."""
+        return self.strong
+
+    @property
+    def _llm_type(self) -> str:
+        return "inter-cascade"
+
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]:
+        threshold = self.threshold if isinstance(self.threshold, int | float | str) else None
+        return {
+            "weak": self._parts.weak_model,
+            "strong": self._parts.strong_model,
+            "threshold": threshold,
+            "tenant": self.tenant,
+            "k": self.k,
+            "min_similarity": self.min_similarity,
+            "learning": self.learning,
+        }
+
+    # The four ways in.
+
+    def invoke(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """Answer, with the weak model if the gate accepts its answer.
+
+        Args:
+            input: A string, messages, or a prompt value.
+            config: As for any `Runnable`.
+            stop: Passed on to both models.
+            **kwargs: `threshold`, `tenant`, `k`, `min_similarity`, `learning` and
+                `force` ("weak" or "strong") override the cascade's own for this
+                call; everything else is passed on to both models.
+
+        Raises:
+            StrongModelError: The query was deferred, and the strong model failed.
+            ConfigurationError: Something can never work as configured.
+        """
+        config, scope = scoped(config)
+        answer = super().invoke(input, config, stop=stop, **kwargs, **{_SCOPE: scope})
+        return _with_usage(answer, scope)
+
+    async def ainvoke(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AIMessage:
+        """See `invoke`."""
+        config, scope = scoped(config)
+        answer = await super().ainvoke(input, config, stop=stop, **kwargs, **{_SCOPE: scope})
+        return _with_usage(answer, scope)
+
+    def stream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> Iterator[AIMessageChunk]:
+        """Answer in pieces; the last one carries the decision record. See `invoke`."""
+        config, scope = scoped(config)
+        for chunk in super().stream(input, config, stop=stop, **kwargs, **{_SCOPE: scope}):
+            yield _with_usage(chunk, scope)
+
+    async def astream(
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        """See `stream`."""
+        config, scope = scoped(config)
+        chunks = super().astream(input, config, stop=stop, **kwargs, **{_SCOPE: scope})
+        async with aclosing(cast("AsyncGenerator[AIMessageChunk]", chunks)):
+            async for chunk in chunks:
+                yield _with_usage(chunk, scope)
+
+    # Learning.
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until every queued lesson is learned; say whether that came to pass.
+
+        Args:
+            timeout: Seconds to wait at most; for ever if `None`.
+        """
+        return self._parts.learner.flush(timeout)
+
+    async def aflush(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - the twin of `flush`
+        """See `flush`."""
+        return await asyncio.to_thread(self.flush, timeout)
+
+    def recover(self, tenant: str | None = None) -> int:
+        """Queue the lessons that an earlier process left pending; say how many.
+
+        Args:
+            tenant: Whose lessons; the cascade's own tenant if `None`.
+        """
+        return self._parts.learner.recover(tenant or self.tenant)
+
+    def learner_stats(self) -> LearnerStats:
+        """Return what the background learner has done so far."""
+        return self._parts.learner.stats()
+
+    def close(self) -> None:
+        """Stop learning after the lesson in progress, and give back a temporary repository.
+
+        Lessons that were not learned yet stay pending in the repository.
+        """
+        self._parts.learner.close()
+        if self._owns_repository:
+            self._parts.repository.close()
+
+    async def aclose(self) -> None:
+        """See `close`."""
+        await asyncio.to_thread(self.close)
+
+    def __enter__(self) -> Self:
+        """Return the cascade, to be closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the cascade."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        """Return the cascade, to be closed at the end of the block."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the cascade."""
+        await self.aclose()
+
+    # What LangChain calls.
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        how, config = self._begin(stop, kwargs, run_manager)
+        return _result(run(walk(self._parts.nodes, messages, how), config))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        how, config = self._begin(stop, kwargs, run_manager)
+        return _result(await arun(walk(self._parts.nodes, messages, how), config))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        how, config = self._begin(stop, kwargs, run_manager)
+        tail = Tail()
+        pieces = stream(walk(self._parts.nodes, messages, how), config)
+        while True:
+            try:
+                piece = next(pieces)
+            except StopIteration as end:
+                yield from tail.end(end.value)
+                return
+            yield from tail.released_by(piece)
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        how, config = self._begin(stop, kwargs, run_manager)
+        tail = Tail()
+        final: list[CascadeState] = []
+        steps = walk(self._parts.nodes, messages, how)
+        # Closed here and now when the consumer leaves, not when the garbage collector comes by.
+        async with aclosing(astream(steps, config, done=final.append)) as pieces:
+            async for piece in pieces:
+                for chunk in tail.released_by(piece):
+                    yield chunk
+        for chunk in tail.end(final[0]):
+            yield chunk
+
+    def _begin(
+        self, stop: list[str] | None, kwargs: dict[str, Any], run_manager: RunManager
+    ) -> tuple[Run, RunnableConfig]:
+        """Return how this query is run, and the config for the calls inside it."""
+        scope: Scope | None = kwargs.pop(_SCOPE, None) or Scope.of(run_manager)
+        settings = _settings({name: kwargs.pop(name) for name in _SETTINGS & kwargs.keys()})
+        if stop is not None:
+            kwargs["stop"] = stop
+        run_id = str(scope.run_id) if scope else None
+        how = replace(self._parts.run.under(settings), run_id=run_id, model_kwargs=kwargs)
+        return how, scope.config() if scope else {}
+
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        kwargs.pop(_SCOPE, None)
+        return super()._get_invocation_params(stop=stop, **kwargs)
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        kwargs.pop(_SCOPE, None)
+        return super()._get_llm_string(stop=stop, **kwargs)
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> Any:
+        kwargs.pop(_SCOPE, None)
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        params["ls_provider"] = "inter_cascade"
+        params["ls_model_name"] = kwargs.get("model") or (
+            f"{self._parts.weak_model}->{self._parts.strong_model}"
+        )
+        return params
+
+
+_SETTINGS = frozenset(Settings.model_fields)
+
+
+def _settings(given: dict[str, Any]) -> Settings | None:
+    if not given:
+        return None
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{each['loc'][0]}={each['input']!r}: {each['msg']}" for each in error.errors()
+        )
+        msg = f"This call's settings cannot be used: {wrong}."
+        raise ConfigurationError(msg) from error
+
+
+def _result(state: CascadeState) -> ChatResult:
+    # Without usage: the models' own runs have reported theirs, each once.
+    news = {"id": None, "usage_metadata": None}
+    answer = state["messages"][-1].model_copy(update=news)
+    return ChatResult(generations=[ChatGeneration(message=answer)])
+
+
+def _with_usage(answer: AnyAnswer, scope: Scope) -> AnyAnswer:
+    """Return `answer` with the tokens of all models together, if it carries this run's record."""
+    record: DecisionRecord | None = answer.response_metadata.get(RECORD_KEY)
+    # An answer out of LangChain's cache carries the record of the run that paid for it.
+    if record is None or record["run_id"] != str(scope.run_id):
+        return answer
+    uses = [use for use in record["usage"].values() if use["input_tokens"] is not None]
+    if not uses:
+        return answer
+    read = sum(use["input_tokens"] or 0 for use in uses)
+    written = sum(use["output_tokens"] or 0 for use in uses)
+    usage = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
+    return answer.model_copy(update={"usage_metadata": usage})

@@ -1,0 +1,89 @@
+"""This is where everything that can go wrong has its name.
+
+    InterCascadeError
+    ├── ConfigurationError (ValueError)   can never work as configured; never deferred around
+    │   ├── TenantError                   the tenant is missing or is not a plain, non-empty string
+    │   └── EncoderMismatchError          the repository was written with another encoder
+    ├── StrongModelError                  the strong model failed; carries the weak answer, if any
+    ├── BrokenStreamError                 a reply broke off after part of it had been handed out
+    ├── RepositoryError                   the repository cannot serve right now
+    │   ├── RepositoryLockedError         another process owns the folder
+    │   └── RepositoryCorruptError        damaged, foreign, or written by a newer version
+    └── LessonRejectedError               a distilled strategy may not enter the repository
+
+A weak model, an encoder or a repository that fails does not raise at all: the
+cascade answers as a plain strong call would have, and says so in the decision
+record.  What does raise is what a caller can act on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage
+
+
+class InterCascadeError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class ConfigurationError(InterCascadeError, ValueError):
+    """Something that can never work as configured; the message says how to cure it."""
+
+
+class TenantError(ConfigurationError):
+    """The tenant is missing, empty, or not a string.
+
+    There is no tenant that means "all of them": a repository that answered
+    without one would show one tenant's strategies to another.
+    """
+
+
+class EncoderMismatchError(ConfigurationError):
+    """The repository holds vectors of another encoder, even if of the same length."""
+
+
+class StrongModelError(InterCascadeError):
+    """The strong model failed, so the cascade has no answer to give.
+
+    Attributes:
+        weak_answer: The weak answer that the gate had deferred, or `None` when
+            the weak model had not produced one.
+        confidence: The weak answer's confidence, or `None` when it had none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        weak_answer: AIMessage | None = None,
+        confidence: float | None = None,
+    ) -> None:
+        """Remember what the weak model had to offer."""
+        super().__init__(message)
+        self.weak_answer = weak_answer
+        self.confidence = confidence
+
+
+class BrokenStreamError(InterCascadeError):
+    """A streamed reply broke off after part of it had been handed out.
+
+    Nothing else can be offered in its place: the reader has seen the part.
+    """
+
+
+class RepositoryError(InterCascadeError):
+    """The repository cannot serve this request right now."""
+
+
+class RepositoryLockedError(RepositoryError):
+    """The repository folder belongs to another process."""
+
+
+class RepositoryCorruptError(RepositoryError):
+    """The stored data is damaged, foreign, or from a newer version; it is left untouched."""
+
+
+class LessonRejectedError(InterCascadeError):
+    """A distilled strategy was unusable or unsafe, so it was not stored."""

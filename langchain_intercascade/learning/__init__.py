@@ -1,0 +1,1 @@
+"""The background learner: lessons that were written down become strategies."""

@@ -1,0 +1,162 @@
+"""Deferred query -> the strong answer, and the lesson it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from uuid import uuid4
+
+from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
+
+from langchain_intercascade import prompts
+from langchain_intercascade._steps import Fault, Steps, ask_streaming, attempt
+from langchain_intercascade.costs import Prices, charged
+from langchain_intercascade.errors import BrokenStreamError, StrongModelError
+from langchain_intercascade.record import DecisionRecord, LessonNote, amended, stamped, with_fault
+from langchain_intercascade.reply import flaw
+from langchain_intercascade.strategy import (
+    Lesson,
+    Origin,
+    State,
+    Strategy,
+    pending_lesson,
+    storable,
+)
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import Runnable
+
+    from langchain_intercascade.repository.base import StrategyRepository
+    from langchain_intercascade.state import Body, CascadeState, Run, Update
+
+OnStrongError: TypeAlias = Literal["raise", "weak"]
+
+
+def strong_generate(
+    strong: Runnable[Any, AIMessage],
+    repository: StrategyRepository,
+    *,
+    strong_model: str,
+    prices: Prices,
+    on_strong_error: OnStrongError,
+) -> Body:
+    """Let the strong model answer, and write down the lesson before anything else can fail.
+
+    The strong model sees the caller's messages only, never a strategy: what it
+    writes must not be shaped by what it wrote before.  The lesson is stored as
+    pending in the same step as the answer, so that a crash, or a consumer that
+    stops reading, loses nothing that was paid for.
+
+    Args:
+        strong: The strong model.
+        repository: Where the pending lesson is written.
+        strong_model: Its name, part of the lesson's identity.
+        prices: What its tokens cost.
+        on_strong_error: `"raise"` a `StrongModelError` that carries the weak answer
+            when the strong model fails, or return the `"weak"` answer, flagged.
+    """
+
+    def body(state: CascadeState, run: Run) -> Steps[Update]:
+        began = perf_counter()
+        asked = ask_streaming(
+            strong, state["messages"], join=joined, kwargs=run.model_kwargs, run_name="strong"
+        )
+        answer = yield from attempt(asked)
+        if isinstance(answer, Fault):
+            return _without_strong(state, answer.error, on_strong_error)
+        spent = 1000 * (perf_counter() - began)
+        record = charged(state["record"], "strong", answer, prices=prices, latency_ms=spent)
+        record = amended(record, always_strong_cost=record["usage"]["strong"]["cost"])
+        taught = _lesson(state, run, answer, record, strong_model)
+        lesson = None
+        if isinstance(taught, Strategy):
+            lesson, record = yield from _written(repository, taught, record)
+        else:
+            record = amended(record, lesson=taught)
+        answer = answer if answer.id else answer.model_copy(update={"id": f"run-{uuid4()}"})
+        return {
+            "messages": [stamped(answer, record)],
+            "lesson": lesson.payload() if lesson else None,
+            "record": record,
+        }
+
+    return body
+
+
+def joined(pieces: Sequence[Any]) -> AIMessage:
+    """Put the chunks of a streamed message together."""
+    if not pieces:
+        return AIMessage("")
+    whole = reduce(add, pieces)
+    if isinstance(whole, AIMessageChunk):
+        return cast("AIMessage", message_chunk_to_message(whole))
+    return cast("AIMessage", whole)
+
+
+def _without_strong(state: CascadeState, error: Exception, policy: OnStrongError) -> Update:
+    tried, record = state.get("attempt"), state["record"]
+    weak_answer = tried["message"] if tried else None
+    # Once part of the strong answer was read, nothing may be put in its place.
+    replaceable = not isinstance(error, BrokenStreamError)
+    if policy == "weak" and replaceable and tried and weak_answer and tried["reason"] is None:
+        record = amended(
+            with_fault(record, "strong_generate", Fault(error)),
+            route="weak",
+            reason="strong_failed",
+            explanation="The strong model failed, so the deferred weak answer is returned.",
+            degraded=True,
+        )
+        answer = stamped(weak_answer, record)
+        return {"messages": [answer], "attempt": None, "lesson": None, "record": record}
+    msg = (
+        f"The strong model failed ({type(error).__name__}), and the query had been deferred "
+        f"({record['reason']}). The weak answer, if any, is in this error's `weak_answer`; "
+        'on_strong_error="weak" returns it instead.'
+    )
+    raise StrongModelError(msg, weak_answer=weak_answer, confidence=record["confidence"]) from error
+
+
+def _lesson(
+    state: CascadeState, run: Run, answer: AIMessage, record: DecisionRecord, strong_model: str
+) -> Strategy | LessonNote:
+    """Return the lesson to write down, or the note that says why there is none."""
+    if run.learning == "off":
+        return LessonNote(state="off", id=None, reason="")
+    query = state.get("query", "")
+    problem = flaw(answer)
+    if problem or answer.tool_calls or not query.strip():
+        detail = problem[1] if problem else "it is a tool call, or the query has no text"
+        return LessonNote(state="unresolved", id=None, reason=detail)
+    tried = state.get("attempt")
+    weak_answer = tried["message"] if tried else None
+    return pending_lesson(
+        tenant=run.tenant,
+        query=query,
+        lesson=Lesson(
+            query=query,
+            answer=storable(answer.text),
+            weak_answer=storable(weak_answer.text) if weak_answer else None,
+        ),
+        origin=Origin(
+            run_id=record["run_id"], strong_model=strong_model, prompt_version=prompts.VERSION
+        ),
+    )
+
+
+def _written(
+    repository: StrategyRepository, lesson: Strategy, record: DecisionRecord
+) -> Steps[tuple[Strategy | None, DecisionRecord]]:
+    """Write the lesson down, unless an equal query has taught it before."""
+    known = yield from attempt(repository.getting(lesson.id, tenant=lesson.tenant))
+    if isinstance(known, Strategy) and known.state is not State.PENDING:
+        note = LessonNote(state="known", id=known.id, reason="")
+        return None, amended(record, lesson=note)
+    written = yield from attempt(repository.putting(lesson))
+    if isinstance(written, Fault):
+        note = LessonNote(state="failed", id=None, reason="the lesson could not be written down")
+        return None, amended(with_fault(record, "strong_generate", written), lesson=note)
+    note = LessonNote(state="pending", id=lesson.id, reason="")
+    return lesson, amended(record, lesson=note)

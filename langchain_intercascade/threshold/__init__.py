@@ -1,0 +1,1 @@
+"""Where is the cut between accepting the weak answer and deferring?"""

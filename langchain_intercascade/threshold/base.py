@@ -1,0 +1,97 @@
+"""The contract of a threshold: what a score is compared with, and where that comes from.
+
+A threshold is asked once per query for its `Cut`, and later told what happened.
+A fixed number never listens; a threshold that calibrates itself does.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.record import DecisionRecord, Regime
+
+ALWAYS_DEFER: Final = "always_defer"
+"""The threshold that accepts nothing: what calibration says when nothing is safe."""
+
+ThresholdValue: TypeAlias = float | Literal["always_defer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A threshold's value for one query.
+
+    Attributes:
+        value: Lowest score that is still accepted, or `ALWAYS_DEFER`.
+        origin: Where the value comes from, in words.
+    """
+
+    value: ThresholdValue
+    origin: str
+
+    def accepts(self, confidence: float) -> bool:
+        """Say whether an answer of this confidence is accepted; ties are.
+
+        Examples:
+            >>> Cut(0.8, "fixed").accepts(0.8), Cut(ALWAYS_DEFER, "").accepts(1.0)
+            (True, False)
+        """
+        # Written so that NaN is not accepted.
+        return self.value != ALWAYS_DEFER and confidence >= self.value
+
+
+class Threshold(ABC):
+    """Decides the cut.
+
+    Strategies shift the weak model's confidence, so the cut may differ between
+    the plain and the augmented regime.
+    """
+
+    @abstractmethod
+    def cut(self, regime: Regime) -> Cut:
+        """Return what to compare the next score with."""
+
+    def observe(self, record: DecisionRecord) -> None:  # noqa: B027 - most thresholds learn nothing
+        """Be told what happened; a threshold that learns nothing ignores it."""
+
+
+class FixedThreshold(Threshold):
+    """The same number for every query."""
+
+    def __init__(self, value: ThresholdValue, *, origin: str = "fixed") -> None:
+        """Use `value`.
+
+        Raises:
+            ConfigurationError: It is neither in [0, 1] nor `ALWAYS_DEFER`.
+        """
+        self._cut = Cut(checked_threshold(value), origin)
+
+    def cut(self, regime: Regime) -> Cut:  # noqa: ARG002 - the contract's argument
+        """Return the number."""
+        return self._cut
+
+
+def checked_threshold(value: object) -> ThresholdValue:
+    """Return `value` if a score can be compared with it.
+
+    Raises:
+        ConfigurationError: It is neither a number in [0, 1] nor `ALWAYS_DEFER`.
+    """
+    if value == ALWAYS_DEFER:
+        return ALWAYS_DEFER
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and math.isfinite(value) and 0.0 <= value <= 1.0:  # type: ignore[arg-type,operator]  # a number here
+        return float(value)  # type: ignore[arg-type]  # a number here
+    msg = (
+        f"threshold={value!r} cannot be compared with a confidence: it must be a number from 0 "
+        "(accept every scored answer) to 1, or ALWAYS_DEFER."
+    )
+    raise ConfigurationError(msg)
+
+
+def as_threshold(given: Threshold | ThresholdValue) -> Threshold:
+    """Return `given` as a threshold."""
+    return given if isinstance(given, Threshold) else FixedThreshold(given)

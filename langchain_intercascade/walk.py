@@ -1,0 +1,47 @@
+"""The graph's edges walked by hand: the host without LangGraph.
+
+A nested graph run costs three to ten times as much and leaks its messages into
+an outer graph's stream, so the chat model runs the six bodies like this.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from langchain_intercascade.nodes.confidence_gate import accept_or_defer
+from langchain_intercascade.state import CascadeState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_core.messages import BaseMessage
+
+    from langchain_intercascade._steps import Steps
+    from langchain_intercascade.parts import Nodes
+    from langchain_intercascade.state import Body, Run, Update
+
+
+def walk(nodes: Nodes, messages: Sequence[BaseMessage], run: Run) -> Steps[CascadeState]:
+    """Run the six bodies over `messages`; the last message of the final state is the answer."""
+    state = cast("CascadeState", {"messages": list(messages)})
+    for body in (nodes.retrieve_strategies, nodes.weak_generate, nodes.confidence_gate):
+        state = yield from _stepped(body, state, run)
+    if accept_or_defer(state) == "defer":
+        for body in (nodes.strong_generate, nodes.distill_strategy, nodes.store):
+            state = yield from _stepped(body, state, run)
+    return state
+
+
+def _stepped(body: Body, state: CascadeState, run: Run) -> Steps[CascadeState]:
+    update = yield from body(state, run)
+    return _absorbed(state, update)
+
+
+def _absorbed(state: CascadeState, update: Update) -> CascadeState:
+    """Return `state` with `update`; as with LangGraph, a message replaces that of the same id."""
+    merged = {**state, **update}
+    if "messages" in update:
+        new = {message.id for message in update["messages"]}
+        old = [each for each in state["messages"] if each.id is None or each.id not in new]
+        merged["messages"] = [*old, *update["messages"]]
+    return cast("CascadeState", merged)
