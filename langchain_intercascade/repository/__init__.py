@@ -1,0 +1,1 @@
+"""What has the strong model taught so far? The repository and its engines."""

@@ -1,0 +1,391 @@
+"""The embedded engine: the real Qdrant shard, inside this process, on a folder of its own.
+
+It needs no server, survives being killed, and searches a hundred thousand
+strategies in about two milliseconds.  One process owns a folder.  This is the
+only file that knows `qdrant_edge`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final, TypeVar, cast
+
+from langchain_core.embeddings import Embeddings
+from qdrant_edge import (
+    CountRequest,
+    Distance,
+    EdgeConfig,
+    EdgeShard,
+    EdgeVectorParams,
+    FieldCondition,
+    Filter,
+    KeywordIndexParams,
+    MatchAny,
+    MatchValue,
+    MultiVectorComparator,
+    MultiVectorConfig,
+    Query,
+    QueryRequest,
+    Record,
+    ScrollRequest,
+    UpdateOperation,
+)
+from qdrant_edge import Point as EdgePoint
+from qdrant_edge import ScoredPoint as EdgeScoredPoint
+
+from langchain_intercascade.errors import (
+    InterCascadeError,
+    RepositoryCorruptError,
+    RepositoryError,
+    RepositoryLockedError,
+)
+from langchain_intercascade.repository._edge_folder import (
+    KEYS,
+    check_folder,
+    is_vacant,
+    missing_parts,
+)
+from langchain_intercascade.repository.base import (
+    META_ID,
+    Count,
+    Delete,
+    Operation,
+    Point,
+    Read,
+    Scope,
+    ScoredPayload,
+    Scroll,
+    Search,
+    StrategyRepository,
+    Write,
+)
+
+T = TypeVar("T")
+
+# Out of memory, out of files, no permission, disk full, read-only: the system's
+# trouble.  Calling that "damaged" might make somebody delete a good folder.
+_SYSTEM_TROUBLE: Final = re.compile(r"os error (12|13|23|24|28|30)\b")
+
+
+class EdgeRepository(StrategyRepository):
+    """A repository in a folder that belongs to this process.
+
+    With a `path` it is kept; without one it lives in a temporary folder that is
+    removed on `close`, on garbage collection, or when the interpreter exits.
+    Nothing is opened before the first use.  Every thread and event loop of the
+    process may share one object.
+
+    A write that returned survives the death of the process.  It survives a
+    power cut once `close` or `compact` has flushed it to disk.  Deleting a
+    strategy hides it at once; its bytes stay in the files until they are reused.
+
+    Examples:
+        >>> with EdgeRepository() as repository:
+        ...     repository.count(tenant="default")
+        0
+    """
+
+    engine: ClassVar[str] = "edge"
+
+    def __init__(
+        self, path: str | Path | None = None, *, embeddings: Embeddings | None = None
+    ) -> None:
+        """Keep the strategies in the folder `path`, or in a temporary one.
+
+        Args:
+            path: A folder that is empty, absent, or was filled by this class.
+            embeddings: See `StrategyRepository`.
+        """
+        super().__init__(embeddings=embeddings)
+        self._path = None if path is None else Path(path)
+        self._lock = threading.Lock()
+        self._opened: _Opened | None = None
+        self._closed = False
+
+    @property
+    def location(self) -> str:
+        """The folder."""
+        return "a temporary folder" if self._path is None else str(self._path)
+
+    def create(self, dimension: int) -> None:
+        """Open the folder, once; make a repository in it if it is empty.
+
+        Raises:
+            EncoderMismatchError: It holds vectors of another length.
+            RepositoryLockedError: It is in use.
+            RepositoryCorruptError: It is damaged or holds something else; nothing was changed.
+        """
+        with self._lock:
+            self._check_not_closed()
+            if self._opened is None:
+                self._opened = _calling(
+                    self.location, lambda: self._open(dimension), otherwise=RepositoryCorruptError
+                )
+
+    async def acreate(self, dimension: int) -> None:
+        """Do as `create` does, in a thread: file systems may be slow."""
+        await asyncio.to_thread(self.create, dimension)
+
+    def execute(self, operation: Operation) -> Any:
+        """Carry out one operation."""
+        shard = self._shard()
+        return _calling(self.location, lambda: _request(operation).sent_to(shard))
+
+    async def aexecute(self, operation: Operation) -> Any:
+        """Carry out one operation, here and now.
+
+        It takes well under two milliseconds and holds the interpreter lock all
+        the while, so a hop to a thread would cost more and free nobody.
+        """
+        return self.execute(operation)
+
+    def compact(self) -> bool:
+        """Build the search index and write everything to disk; say whether there was work to do.
+
+        **It freezes the whole process**, every thread and event loop in it, for
+        about half a millisecond a strategy.  Run it from a maintenance job while
+        nothing is served.  It pays from several thousand new strategies on.
+        """
+        shard = self._shard()
+        return _calling(self.location, lambda: _compacted(shard))
+
+    def close(self) -> None:
+        """Flush to disk and let go of the folder; closing twice is harmless.
+
+        In a forked child it only forgets the folder, which is still its parent's.
+        """
+        with self._lock:
+            self._closed = True
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            _calling(self.location, opened.release)
+
+    async def aclose(self) -> None:
+        """Do as `close` does, in a thread."""
+        await asyncio.to_thread(self.close)
+
+    def _open(self, dimension: int) -> _Opened:
+        doomed = Path(tempfile.mkdtemp(prefix="intercascade-")) if self._path is None else None
+        process = os.getpid()
+        try:
+            shard = _opened_shard(self._path or cast("Path", doomed), dimension)
+        except BaseException:
+            _remove(doomed)
+            raise
+        return _Opened(shard, process, weakref.finalize(self, _release, shard, doomed, process))
+
+    def _shard(self) -> EdgeShard:
+        self._check_not_closed()
+        if (opened := self._opened) is None:
+            msg = f"{self!r} was not opened; call `create` first."
+            raise RepositoryError(msg)
+        if opened.process != os.getpid():
+            msg = (
+                f"{self!r} was opened by process {opened.process}, and this process is a fork of "
+                "it. Open a repository in each process, or share one through `QdrantRepository`."
+            )
+            raise RepositoryError(msg)
+        return opened.shard
+
+    def _check_not_closed(self) -> None:
+        if self._closed:
+            msg = f"{self!r} is closed."
+            raise RepositoryError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """An open shard, the process that opened it, and how to give it back (at most once)."""
+
+    shard: EdgeShard
+    process: int
+    release: weakref.finalize[..., EdgeRepository]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """An operation in the engine's words: what to call, with what, and how to read the reply."""
+
+    method: str
+    arguments: tuple[Any, ...]
+    converted: Callable[[Any], Any]
+
+    def sent_to(self, shard: EdgeShard) -> Any:
+        return self.converted(getattr(shard, self.method)(*self.arguments))
+
+
+def _request(operation: Operation) -> _Request:
+    match operation:
+        case Search(vector, scope, limit):
+            nearest = Query.Nearest([list(vector)], using=KEYS)
+            query = QueryRequest(limit, query=nearest, filter=_filter(scope), with_payload=True)
+            return _Request("query", (query,), _scored)
+        case Write(points):
+            upsert = UpdateOperation.upsert_points([_edge_point(point) for point in points])
+            return _Request("update", (upsert,), _nothing)
+        case Read(ids):
+            return _Request("retrieve", (list(ids), True, True), _points)
+        case Scroll(scope, limit):
+            page = ScrollRequest(operation.first, limit, _filter(scope), with_payload=True)
+            return _Request("scroll", (page,), _payloads)
+        case Delete(ids):
+            return _Request("update", (UpdateOperation.delete_points(list(ids)),), _nothing)
+        case Count(scope):
+            return _Request("count", (CountRequest(exact=True, filter=_filter(scope)),), int)
+
+
+def _filter(scope: Scope) -> Filter:
+    """Return the one filter there is; an empty one would mean everybody."""
+    states = [state.value for state in scope.states]
+    return Filter(
+        must=[
+            FieldCondition(key="tenant", match=MatchValue(scope.tenant)),
+            FieldCondition(key="state", match=MatchAny(states)),
+        ]
+    )
+
+
+def _edge_point(point: Point) -> EdgePoint:
+    vectors = [list(vector) for vector in point.vectors]
+    return EdgePoint(point.id, {KEYS: vectors}, point.payload)
+
+
+def _scored(found: list[EdgeScoredPoint]) -> list[ScoredPayload]:
+    return [ScoredPayload(point.payload or {}, point.score) for point in found]
+
+
+def _points(found: list[Record]) -> list[Point]:
+    return [Point(str(record.id), _vectors(record), record.payload or {}) for record in found]
+
+
+def _vectors(record: Record) -> list[list[float]]:
+    named = cast("dict[str, list[list[float]]]", record.vector or {})
+    return named.get(KEYS, [])
+
+
+def _payloads(page: tuple[list[Record], Any]) -> list[dict[str, Any]]:
+    return [record.payload or {} for record in page[0]]
+
+
+def _nothing(_: object) -> None:
+    return None
+
+
+def _opened_shard(folder: Path, dimension: int) -> EdgeShard:
+    """Open the repository in `folder`; make one if there is nothing in it at all."""
+    shard = _created(folder, dimension) if is_vacant(folder) else None
+    if shard is None:
+        check_folder(folder, dimension)
+        shard = EdgeShard.load(str(folder))
+        _check_owner(shard, folder)
+    _index(shard)
+    return shard
+
+
+def _created(folder: Path, dimension: int) -> EdgeShard | None:
+    """Make a repository; `None` if somebody else turns out to have made one meanwhile."""
+    keys = EdgeVectorParams(
+        dimension,
+        Distance.Cosine,
+        multivector_config=MultiVectorConfig(MultiVectorComparator.MaxSim),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        # One thread finds strategies with a quarter less processor time than a pool does.
+        return EdgeShard.create(str(folder), EdgeConfig({KEYS: keys}, max_search_threads=1))
+    except Exception:
+        if missing_parts(folder):
+            raise
+        return None
+
+
+def _index(shard: EdgeShard) -> None:
+    present = shard.info().payload_schema
+    for field in ("tenant", "state"):
+        if field not in present:
+            keyword = KeywordIndexParams(is_tenant=field == "tenant")
+            shard.update(UpdateOperation.create_field_index(field, keyword))
+
+
+def _check_owner(shard: EdgeShard, folder: Path) -> None:
+    """Refuse points without the one that says whose they are."""
+    if shard.info().points_count and not shard.retrieve(
+        [META_ID], with_payload=False, with_vector=False
+    ):
+        shard.close()
+        msg = f"{folder} holds points that langchain-intercascade did not write; it was left alone."
+        raise RepositoryCorruptError(msg)
+
+
+def _compacted(shard: EdgeShard) -> bool:
+    changed = shard.optimize()
+    shard.flush()
+    return changed
+
+
+def _release(shard: EdgeShard, doomed: Path | None, process: int) -> None:
+    """Give the folder back, and remove it if it was a temporary one."""
+    if os.getpid() != process:
+        return
+    try:
+        if doomed is None:
+            shard.flush()
+    finally:
+        shard.close()
+        _remove(doomed)
+
+
+def _remove(doomed: Path | None) -> None:
+    if doomed is not None:
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _calling(
+    place: str, call: Callable[[], T], *, otherwise: type[RepositoryError] = RepositoryError
+) -> T:
+    """Return what `call` returns; raise what it raises as one of our errors.
+
+    Every call into the engine passes through here.  The messages name the
+    error's type only, because the engine's own text may quote what is stored.
+    """
+    try:
+        return call()
+    except InterCascadeError:
+        raise
+    except Exception as error:
+        raise _translated(place, error, otherwise) from error
+    except BaseException as error:
+        # A panic of the engine is not an `Exception`, and its class cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise _translated(place, error, RepositoryCorruptError) from error
+
+
+def _translated(
+    place: str, error: BaseException, otherwise: type[RepositoryError]
+) -> RepositoryError:
+    if "WouldBlock" in str(error):
+        return RepositoryLockedError(
+            f"{place} is in use by another process, or by another EdgeRepository of this one. "
+            "Either run one process; or share one EdgeRepository object inside it; or use "
+            "QdrantRepository with the URL of a server, which any number of processes may share."
+        )
+    trouble = isinstance(error, OSError) or _SYSTEM_TROUBLE.search(str(error)) is not None
+    if otherwise is RepositoryCorruptError and not trouble:
+        return RepositoryCorruptError(
+            f"The files in {place} are damaged, or from another version of the engine "
+            f"({type(error).__name__}). They were left as they are: restore the folder from a "
+            "backup, or use another path."
+        )
+    return RepositoryError(
+        f"The repository in {place} cannot serve right now ({type(error).__name__})."
+    )

@@ -1,0 +1,155 @@
+"""Text to vectors: the checks around any LangChain encoder, and a built-in one.
+
+An encoder's answer is checked before it can reach an engine: a single infinite
+component makes some engines rank that point first for every query, for ever.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+import unicodedata
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Final, TypeAlias, cast
+
+from langchain_core.embeddings import Embeddings
+
+from langchain_intercascade._steps import Steps, either
+from langchain_intercascade.errors import RepositoryError
+
+Vector: TypeAlias = Sequence[float]
+
+PROBE: Final = "How many apples are left if Mira had twelve and gave five away? (probe text 1)"
+"""Encoded once per repository, to recognise the encoder by what it does."""
+
+
+class Encoder:
+    """An encoder that remembers recent texts and refuses unusable vectors."""
+
+    def __init__(self, embeddings: Embeddings, *, remembered: int = 2048) -> None:
+        """Wrap `embeddings`; keep the vectors of the last `remembered` texts."""
+        self.embeddings = embeddings
+        self.label = _label(embeddings)
+        self._dimension: int | None = None
+        self._remembered = remembered
+        self._vectors: OrderedDict[str, Vector] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def encoding(self, text: str) -> Steps[Vector]:
+        """Return the vector of `text`, scaled to length one.
+
+        Raises:
+            RepositoryError: The encoder's vector is empty, not finite, all zero, or not as
+                long as that of the probe text.
+        """
+        with self._lock:
+            if (known := self._vectors.get(text)) is not None:
+                self._vectors.move_to_end(text)
+                return known
+        answer = yield from either(
+            lambda: self.embeddings.embed_query(text),
+            lambda: self.embeddings.aembed_query(text),
+        )
+        vector = self._checked(answer)
+        with self._lock:
+            self._vectors[text] = vector
+            if len(self._vectors) > self._remembered:
+                self._vectors.popitem(last=False)
+        return vector
+
+    def probing(self) -> Steps[Vector]:
+        """Return the vector of the probe text, whose length is the encoder's dimension."""
+        vector = yield from self.encoding(PROBE)
+        self._dimension = len(vector)
+        return vector
+
+    def _checked(self, answer: object) -> Vector:
+        """Return `answer` as plain numbers with norm one, which no engine can overflow."""
+        vector = _numbers(answer)
+        norm = math.hypot(*vector)
+        if (
+            not math.isfinite(norm)
+            or norm == 0.0
+            or len(vector) != (self._dimension or len(vector))
+        ):
+            msg = (
+                f"The encoder {self.label!r} returned a vector that cannot be used: "
+                f"{len(vector)} numbers with norm {norm}, where {self._dimension or 'some'} finite "
+                "numbers, not all zero, were expected."
+            )
+            raise RepositoryError(msg)
+        return tuple(x / norm for x in vector)
+
+
+class HashingEmbeddings(Embeddings):
+    """A lexical encoder without weights: the same words give the same vector.
+
+    Words, pairs of words and runs of three to five characters are hashed into
+    `dimension` signed slots with sub-linear counts.  Numbers are masked, because
+    what a query is about does not depend on them.  It finds strategies for
+    queries that *share wording*; use a learned encoder to find them by meaning.
+
+    Examples:
+        >>> encoder = HashingEmbeddings()
+        >>> len(encoder.embed_query("How far does the train travel?"))
+        512
+        >>> encoder.embed_query("12 apples") == encoder.embed_query("7 apples")
+        True
+    """
+
+    def __init__(self, dimension: int = 512) -> None:
+        """Make vectors of length `dimension`."""
+        if dimension < 1:
+            msg = f"The dimension must be at least 1, not {dimension}."
+            raise ValueError(msg)
+        self.dimension = dimension
+        self.model = f"hashing-v1-{dimension}"
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return the unit vector of `text`."""
+        slots = [0.0] * self.dimension
+        for feature, count in Counter(_features(text)).items():
+            digest = int.from_bytes(blake2b(feature.encode(), digest_size=8).digest(), "big")
+            sign = 1.0 if digest & 1 else -1.0
+            slots[(digest >> 1) % self.dimension] += sign * (1.0 + math.log(count))
+        norm = math.sqrt(sum(x * x for x in slots))
+        if norm == 0.0:  # blank text, or everything cancelled out: still a legal unit vector
+            slots[0] = norm = 1.0
+        return [x / norm for x in slots]
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return the unit vector of each text."""
+        return [self.embed_query(text) for text in texts]
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """Return the unit vector of `text`; pure computation, so there is nothing to await."""
+        return self.embed_query(text)
+
+
+def _features(text: str) -> Iterator[str]:
+    plain = unicodedata.normalize("NFKC", text.encode("utf-8", "replace").decode()).casefold()
+    words = re.findall(r"\w+|[^\w\s]", re.sub(r"\d+(?:[.,]\d+)*", "0", plain))
+    yield from (f"w:{word}" for word in words)
+    yield from (f"b:{a} {b}" for a, b in pairwise(words))
+    for word in words:
+        padded = f"^{word}$"
+        for size in (3, 4, 5):
+            yield from (f"c:{padded[i : i + size]}" for i in range(len(padded) - size + 1))
+
+
+def _numbers(answer: object) -> list[float]:
+    """Return the numbers in `answer`, or none: some encoders answer with arrays, or `None`."""
+    try:
+        return [float(x) for x in cast("Iterable[float]", answer)]
+    except (TypeError, ValueError, OverflowError):
+        return []
+
+
+def _label(embeddings: Embeddings) -> str:
+    names = (getattr(embeddings, name, None) for name in ("model", "model_name", "deployment"))
+    models = [name for name in names if isinstance(name, str) and name]
+    return ":".join([type(embeddings).__name__, *models[:1]])
