@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -20,12 +21,16 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
+from langchain_intercascade._parser import StructuredParser, parsed_by
 from langchain_intercascade._pieces import Tail
 from langchain_intercascade._steps import arun, astream, run, stream
 from langchain_intercascade._trace import Scope, scoped
+from langchain_intercascade.equipment import STRUCTURED, Method, Structured
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.graph import build_graph
 from langchain_intercascade.parts import DEFAULT_MIN_SIMILARITY, Parts, build_parts
@@ -116,6 +121,16 @@ class InterCascade(BaseChatModel):
     """Makes the text to retrieve by out of the messages; the last human message if `None`."""
     prices: Any = Field(default=None, repr=False)
     """Dollars per million tokens by model name, `{"gpt-4o-mini": (0.15, 0.60)}`, or `Prices`."""
+    tool_calls: Literal["defer", "accept"] = "defer"
+    """A weak tool call has no log-probabilities: defer it, or accept it if it is valid."""
+    strategies_with_tools: bool = False
+    """Whether calls with tools get strategies too."""
+    temperature: float | None = None
+    """Passed on to both models with every call, if given; likewise the next two."""
+    max_tokens: int | None = None
+    stop: list[str] | None = None
+    streaming: bool = False
+    """Whether `invoke` streams too, as with any chat model."""
     learner: Any = Field(default=None, repr=False, exclude=True)
     """The background learner; made if `None`, and shared with configured copies."""
 
@@ -145,6 +160,8 @@ class InterCascade(BaseChatModel):
             on_strong_error=self.on_strong_error,
             query_from=self.query_from,
             prices=self.prices,
+            tool_calls=self.tool_calls,
+            strategies_with_tools=self.strategies_with_tools,
             learner=self.learner,
         )
         # Kept as fields, so that copies made by `configurable_fields` share them.
@@ -181,6 +198,9 @@ class InterCascade(BaseChatModel):
             "k": self.k,
             "min_similarity": self.min_similarity,
             "learning": self.learning,
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "stop": self.stop,
         }
 
     # The four ways in.
@@ -251,6 +271,53 @@ class InterCascade(BaseChatModel):
         async with aclosing(cast("AsyncGenerator[AIMessageChunk]", chunks)):
             async for chunk in chunks:
                 yield _with_usage(chunk, scope)
+
+    # Tools and structured output.
+
+    def bind_tools(
+        self,
+        tools: Sequence[builtins.dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return this cascade with tools, which each model binds its own way.
+
+        A weak call of an unknown tool, or with arguments that do not fit, is
+        deferred; a valid one is treated as `tool_calls` says.
+
+        Args:
+            tools: Functions, pydantic classes, `BaseTool`s or OpenAI tools.
+            tool_choice: Passed on to both models' `bind_tools`.
+            **kwargs: As for `invoke`.
+        """
+        choice = {} if tool_choice is None else {"tool_choice": tool_choice}
+        known = [convert_to_openai_tool(tool) for tool in tools]
+        return self.bind(tools=known, **choice, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: builtins.dict[str, Any] | type,
+        *,
+        include_raw: bool = False,
+        method: Method | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Return a runnable whose answers fit `schema`; a weak answer that does not is deferred.
+
+        Args:
+            schema: A pydantic class (answers are instances of it), or a `TypedDict`,
+                a JSON schema or an OpenAI tool (answers are dicts).
+            include_raw: Answer with `raw`, `parsed` and `parsing_error` instead.
+            method: How the models are asked; each model's own default if `None`.
+            strict: Passed on to the models.
+            **kwargs: As for `invoke`.
+        """
+        structured = Structured(schema, method, strict)
+        shown = {"kwargs": {"method": method}, "schema": structured.json_schema}
+        model = self.bind(**{STRUCTURED: structured}, ls_structured_output_format=shown, **kwargs)
+        return parsed_by(model, StructuredParser(of=schema), include_raw=include_raw)
 
     # Learning.
 
@@ -372,8 +439,9 @@ class InterCascade(BaseChatModel):
         """Return how this query is run, and the config for the calls inside it."""
         scope: Scope | None = kwargs.pop(_SCOPE, None) or Scope.of(run_manager)
         settings = _settings({name: kwargs.pop(name) for name in _SETTINGS & kwargs.keys()})
-        if stop is not None:
-            kwargs["stop"] = stop
+        said = {"temperature": self.temperature, "max_tokens": self.max_tokens}
+        said["stop"] = self.stop if stop is None else stop
+        kwargs = {name: value for name, value in said.items() if value is not None} | kwargs
         run_id = str(scope.run_id) if scope else None
         how = replace(self._parts.run.under(settings), run_id=run_id, model_kwargs=kwargs)
         return how, scope.config() if scope else {}
@@ -381,16 +449,18 @@ class InterCascade(BaseChatModel):
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        kwargs.pop(_SCOPE, None)
-        return super()._get_invocation_params(stop=stop, **kwargs)
+        known = {name: value for name, value in kwargs.items() if name not in _OURS}
+        return super()._get_invocation_params(stop=stop, **known)
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         kwargs.pop(_SCOPE, None)
+        if (structured := kwargs.pop(STRUCTURED, None)) is not None:
+            kwargs["schema"] = structured.json_schema
         return super()._get_llm_string(stop=stop, **kwargs)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> Any:
-        kwargs.pop(_SCOPE, None)
-        params = super()._get_ls_params(stop=stop, **kwargs)
+        known = {name: value for name, value in kwargs.items() if name not in _OURS}
+        params = super()._get_ls_params(stop=stop, **known)
         params["ls_provider"] = "inter_cascade"
         params["ls_model_name"] = kwargs.get("model") or (
             f"{self._parts.weak_model}->{self._parts.strong_model}"
@@ -399,6 +469,7 @@ class InterCascade(BaseChatModel):
 
 
 _SETTINGS = frozenset(Settings.model_fields)
+_OURS = frozenset({_SCOPE, STRUCTURED})
 
 
 def _settings(given: dict[str, Any]) -> Settings | None:

@@ -16,7 +16,7 @@ from langchain_intercascade.confidence.custom import as_confidence
 from langchain_intercascade.costs import AlwaysStrong, Prices
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.learning.learner import Learner
-from langchain_intercascade.nodes.confidence_gate import confidence_gate
+from langchain_intercascade.nodes.confidence_gate import ToolCallPolicy, confidence_gate
 from langchain_intercascade.nodes.distill_strategy import distill_strategy, distilling
 from langchain_intercascade.nodes.retrieve_strategies import (
     QueryFrom,
@@ -83,6 +83,8 @@ class Options(TypedDict, total=False):
     on_strong_error: OnStrongError
     query_from: QueryFrom | None
     prices: Mapping[str, Price | tuple[float, float]] | Prices | None
+    tool_calls: ToolCallPolicy
+    strategies_with_tools: bool
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ def build_parts(
     on_strong_error: OnStrongError = "raise",
     query_from: QueryFrom | None = None,
     prices: Mapping[str, Price | tuple[float, float]] | Prices | None = None,
+    tool_calls: ToolCallPolicy = "defer",
+    strategies_with_tools: bool = False,
     learner: Learner | None = None,
 ) -> Parts:
     """Put a cascade together; the arguments are those of `InterCascade`.
@@ -142,10 +146,15 @@ def build_parts(
 
     learner = learner or Learner(learn, where)
     nodes = Nodes(
-        retrieve_strategies(where, query_from=query_from or last_human_text),
+        retrieve_strategies(
+            where, query_from=query_from or last_human_text, with_tools=strategies_with_tools
+        ),
         weak_generate(weak_runnable, prices=table),
         confidence_gate(
-            scorer, _threshold(threshold), always_strong=AlwaysStrong(table, strong_model)
+            scorer,
+            _threshold(threshold),
+            always_strong=AlwaysStrong(table, strong_model),
+            tool_calls=tool_calls,
         ),
         strong_generate(
             strong_runnable,

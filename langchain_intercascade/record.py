@@ -30,6 +30,8 @@ Reason: TypeAlias = Literal[
     "weak_failed",  # the weak model raised, timed out or was unreachable
     "weak_refused",  # the weak model declined or was filtered
     "weak_incomplete",  # the weak answer was empty or cut off
+    "weak_invalid",  # the weak answer fits neither the tools nor the schema
+    "valid_tool_call",  # accepted without a score: tool_calls="accept"
     "forced",  # the caller asked for this route
     "observing",  # learning="observe": the strong model always serves
     "strong_failed",  # degraded: on_strong_error="weak" returned the deferred weak answer

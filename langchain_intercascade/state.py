@@ -40,13 +40,13 @@ class Attempt(TypedDict):
 
     Attributes:
         message: The weak answer, or `None` if the weak model gave none.
-        reason: Why there is nothing to gate: `weak_failed`, `weak_refused` or
-            `weak_incomplete`; `None` if there is something.
+        reason: Why there is nothing to gate: `weak_failed`, `weak_refused`,
+            `weak_incomplete` or `weak_invalid`; `None` if there is something.
         detail: The same in words.
     """
 
     message: AIMessage | None
-    reason: Literal["weak_failed", "weak_refused", "weak_incomplete"] | None
+    reason: Literal["weak_failed", "weak_refused", "weak_incomplete", "weak_invalid"] | None
     detail: str
 
 

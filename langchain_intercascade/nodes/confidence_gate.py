@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from langchain_intercascade._steps import Fault, Steps, attempt
 from langchain_intercascade.confidence.base import Evidence, Score, unavailable
@@ -21,9 +21,17 @@ if TYPE_CHECKING:
     from langchain_intercascade.state import Attempt, Body, Run, Update
     from langchain_intercascade.threshold.base import Threshold
 
+ToolCallPolicy: TypeAlias = Literal["defer", "accept"]
+
+_ACCEPTING: Final = frozenset({"accepted", "valid_tool_call"})
+
 
 def confidence_gate(
-    confidence: ConfidenceFunction, threshold: Threshold, *, always_strong: AlwaysStrong
+    confidence: ConfidenceFunction,
+    threshold: Threshold,
+    *,
+    always_strong: AlwaysStrong,
+    tool_calls: ToolCallPolicy = "defer",
 ) -> Body:
     """Score the weak answer, and accept it or defer the query to the strong model.
 
@@ -35,6 +43,9 @@ def confidence_gate(
         confidence: Scores the weak answer.
         threshold: Says what the score is compared with.
         always_strong: Estimates what the strong model would have cost.
+        tool_calls: What becomes of a weak tool call without a score, as is usual:
+            providers return no log-probabilities for it. `"defer"` it, or
+            `"accept"` it if it is valid.
     """
     watch = MissingConfidence(confidence.method)
 
@@ -45,6 +56,8 @@ def confidence_gate(
             watch.saw(score)
         cut = _cut(threshold, run, record)
         reason, explanation = _verdict(tried, score, cut, run)
+        if reason == "no_confidence" and tool_calls == "accept" and _calls_tools(tried):
+            reason, explanation = "valid_tool_call", "It is a valid tool call."
         record = amended(
             record,
             reason=reason,
@@ -55,11 +68,16 @@ def confidence_gate(
             threshold_origin=cut.origin,
         )
         answer = _gateable(tried)
-        if answer and (reason == "accepted" or (reason == "forced" and run.force == "weak")):
+        if answer and (reason in _ACCEPTING or (reason == "forced" and run.force == "weak")):
             return _accept(answer, record, always_strong)
         return _defer(tried, record)
 
     return body
+
+
+def _calls_tools(tried: Attempt | None) -> bool:
+    answer = _gateable(tried)
+    return answer is not None and bool(answer.tool_calls)
 
 
 def accept_or_defer(state: CascadeState) -> Literal["accept", "defer"]:

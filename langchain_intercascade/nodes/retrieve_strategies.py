@@ -21,7 +21,11 @@ QueryFrom: TypeAlias = Callable[[Sequence[BaseMessage]], str]
 
 
 def retrieve_strategies(
-    repository: StrategyRepository, *, query_from: QueryFrom, breaker: Breaker | None = None
+    repository: StrategyRepository,
+    *,
+    query_from: QueryFrom,
+    with_tools: bool = False,
+    breaker: Breaker | None = None,
 ) -> Body:
     """Begin a run: open its record, and look for strategies to show the weak model.
 
@@ -32,6 +36,8 @@ def retrieve_strategies(
     Args:
         repository: Where the strategies live.
         query_from: Makes the text to search by out of the messages.
+        with_tools: Whether calls with tools get strategies too: stored text has no
+            business near tools unless asked.
         breaker: Decides when to leave a failing repository alone.
     """
     fuse = breaker or Breaker()
@@ -44,7 +50,8 @@ def retrieve_strategies(
             encoder=repository.encoder.label,
         )
         hits: list[Hit] = []
-        if run.k and run.force != "strong" and query:
+        bare = with_tools or not run.model_kwargs.get("tools")
+        if run.k and run.force != "strong" and query and bare:
             found = yield from _search(repository, fuse, query, run)
             if isinstance(found, Fault | str):
                 record = with_fault(record, "retrieve_strategies", found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import reduce
 from operator import add
@@ -14,6 +15,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from langchain_intercascade import prompts
 from langchain_intercascade._steps import Fault, Steps, ask_streaming, attempt
 from langchain_intercascade.costs import Prices, charged
+from langchain_intercascade.equipment import STRUCTURED, equipped, misfit
 from langchain_intercascade.errors import BrokenStreamError, StrongModelError
 from langchain_intercascade.record import DecisionRecord, LessonNote, amended, stamped, with_fault
 from langchain_intercascade.reply import flaw
@@ -60,9 +62,10 @@ def strong_generate(
     """
 
     def body(state: CascadeState, run: Run) -> Steps[Update]:
+        model, kwargs = equipped(strong, run.model_kwargs)
         began = perf_counter()
         asked = ask_streaming(
-            strong, state["messages"], join=joined, kwargs=run.model_kwargs, run_name="strong"
+            model, state["messages"], join=joined, kwargs=kwargs, run_name="strong"
         )
         answer = yield from attempt(asked)
         if isinstance(answer, Fault):
@@ -126,10 +129,8 @@ def _lesson(
     if run.learning == "off":
         return LessonNote(state="off", id=None, reason="")
     query = state.get("query", "")
-    problem = flaw(answer)
-    if problem or answer.tool_calls or not query.strip():
-        detail = problem[1] if problem else "it is a tool call, or the query has no text"
-        return LessonNote(state="unresolved", id=None, reason=detail)
+    if problem := _unresolved(answer, query, run):
+        return LessonNote(state="unresolved", id=None, reason=problem)
     tried = state.get("attempt")
     weak_answer = tried["message"] if tried else None
     return pending_lesson(
@@ -137,13 +138,31 @@ def _lesson(
         query=query,
         lesson=Lesson(
             query=query,
-            answer=storable(answer.text),
-            weak_answer=storable(weak_answer.text) if weak_answer else None,
+            answer=storable(_text(answer)),
+            weak_answer=storable(_text(weak_answer)) if weak_answer else None,
         ),
         origin=Origin(
             run_id=record["run_id"], strong_model=strong_model, prompt_version=prompts.VERSION
         ),
     )
+
+
+def _unresolved(answer: AIMessage, query: str, run: Run) -> str:
+    """Say why there is nothing to learn from `answer`; empty if there is something."""
+    if found := flaw(answer):
+        return found[1]
+    if problem := misfit(answer, run.model_kwargs):
+        return problem
+    if answer.tool_calls and STRUCTURED not in run.model_kwargs:
+        return "it is a tool call"
+    return "" if query.strip() else "the query has no text"
+
+
+def _text(answer: AIMessage) -> str:
+    """Return what `answer` says, in words or as the arguments of a structured answer."""
+    if answer.tool_calls and not answer.text:
+        return json.dumps(answer.tool_calls[0]["args"])
+    return answer.text
 
 
 def _written(

@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_intercascade import prompts
 from langchain_intercascade._steps import Fault, Steps, ask, attempt
 from langchain_intercascade.costs import Prices, charged
+from langchain_intercascade.equipment import equipped, misfit
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.record import with_fault
 from langchain_intercascade.reply import configuration_fault, flaw, invalid_request, text_only
@@ -39,9 +40,10 @@ def weak_generate(weak: Runnable[Any, AIMessage], *, prices: Prices) -> Body:
         if run.force == "strong":
             return {}
         prompt = with_strategies(state["messages"], state.get("shown") or [])
+        model, kwargs = equipped(weak, run.model_kwargs)
         began = perf_counter()
         answer = yield from attempt(
-            ask(weak, prompt, kwargs=run.model_kwargs, run_name="weak", tags=[QUIET])
+            ask(model, prompt, kwargs=kwargs, run_name="weak", tags=[QUIET])
         )
         if isinstance(answer, Fault):
             _raise_if_never_works(answer.error, state["messages"])
@@ -50,7 +52,7 @@ def weak_generate(weak: Runnable[Any, AIMessage], *, prices: Prices) -> Body:
             return {"attempt": failed, "record": record}
         spent = 1000 * (perf_counter() - began)
         record = charged(state["record"], "weak", answer, prices=prices, latency_ms=spent)
-        return {"attempt": _judged(answer), "record": record}
+        return {"attempt": _judged(answer, run), "record": record}
 
     return body
 
@@ -99,10 +101,11 @@ def _prefixed(message: BaseMessage, block: str) -> BaseMessage:
     return message.model_copy(update={"content": [{"type": "text", "text": block}, *content]})
 
 
-def _judged(answer: AIMessage) -> Attempt:
+def _judged(answer: AIMessage, run: Run) -> Attempt:
     found = flaw(answer)
     if found is None:
-        return Attempt(message=answer, reason=None, detail="")
+        problem = misfit(answer, run.model_kwargs)
+        return Attempt(message=answer, reason="weak_invalid" if problem else None, detail=problem)
     kind, detail = found
     return Attempt(
         message=answer,

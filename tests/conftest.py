@@ -1,0 +1,73 @@
+"""Fixtures that every test may use; above all `colour`, through which one test covers both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+from langchain_core.runnables import Runnable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Colour:
+    """Sync or async: runs whichever of two twins the test is about."""
+
+    name: str
+    runner: asyncio.Runner
+
+    def run(self, blocking: Callable[[], T], awaited: Callable[[], Awaitable[T]]) -> T:
+        """Return what the twin of this colour returns."""
+        if self.name == "sync":
+            return blocking()
+
+        async def main() -> T:
+            return await awaited()
+
+        return self.runner.run(main())
+
+    def invoke(self, runnable: Runnable[Any, T], value: Any, *args: Any, **kwargs: Any) -> T:
+        """Invoke `runnable` in this colour."""
+        return self.run(
+            lambda: runnable.invoke(value, *args, **kwargs),
+            lambda: runnable.ainvoke(value, *args, **kwargs),
+        )
+
+    def stream(self, runnable: Runnable[Any, T], value: Any, *args: Any, **kwargs: Any) -> list[T]:
+        """Return all that `runnable` streams in this colour."""
+
+        async def gathered() -> list[T]:
+            return [piece async for piece in runnable.astream(value, *args, **kwargs)]
+
+        return self.run(lambda: list(runnable.stream(value, *args, **kwargs)), gathered)
+
+
+@pytest.fixture(scope="session")
+def event_loop_runner() -> Iterator[asyncio.Runner]:
+    """One event loop for the session: async clients do not survive a change of loop."""
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(params=["sync", "async"])
+def colour(request: pytest.FixtureRequest, event_loop_runner: asyncio.Runner) -> Colour:
+    """Each of the two colours in turn."""
+    return Colour(request.param, event_loop_runner)
+
+
+@pytest.fixture(params=["chat_model", "graph"])
+def host(request: pytest.FixtureRequest, colour: Colour) -> Any:
+    """Each of the two hosts in each of the two colours."""
+    from tests.cascades import Host  # noqa: PLC0415 - which imports this file
+
+    return Host(request.param, colour)
+
+
+@pytest.fixture
+def colours(event_loop_runner: asyncio.Runner) -> list[Colour]:
+    """Both colours at once, for tests that compare them."""
+    return [Colour(name, event_loop_runner) for name in ("sync", "async")]

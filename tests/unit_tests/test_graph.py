@@ -1,0 +1,124 @@
+"""The graph as a LangGraph citizen: streams, checkpoints, subgraphs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, MessagesState, StateGraph
+
+from langchain_intercascade import create_inter_cascade
+from langchain_intercascade.testing import Reply
+from tests.cascades import QUERY, SIBLING, UNSURE, cascade_of, strong_model, weak_model
+from tests.conftest import Colour
+
+
+def deferring_graph() -> Any:
+    """A graph whose weak answer is rejected and carries a canary."""
+    weak = weak_model(Reply("CANARY words here", logprob=UNSURE))
+    return create_inter_cascade(weak, strong_model(), threshold=0.5)
+
+
+@pytest.mark.parametrize("mode", ["values", "updates", "messages", "custom"])
+def test_no_stream_mode_shows_a_rejected_weak_answer(colour: Colour, mode: str) -> None:
+    """Neither as tokens nor inside an update."""
+    graph = deferring_graph().compile()
+    seen = colour.stream(graph, {"messages": [HumanMessage(QUERY)]}, stream_mode=mode)
+
+    assert "CANARY" not in str(seen)
+    assert mode == "custom" or "five" in str(seen)
+
+
+@pytest.mark.parametrize("options", [{}, {"subgraphs": True}])
+@pytest.mark.parametrize("mode", ["values", "updates", "messages"])
+def test_as_a_subgraph_it_shows_no_rejected_answer_either(
+    colour: Colour, mode: str, options: dict[str, Any]
+) -> None:
+    """With and without the inner streams."""
+    outer = StateGraph(MessagesState)
+    outer.add_node("cascade", deferring_graph().compile())
+    outer.add_edge(START, "cascade")
+    outer.add_edge("cascade", END)
+    seen = colour.stream(
+        outer.compile(),
+        {"messages": [HumanMessage(QUERY)]},
+        stream_mode=mode,
+        **options,
+    )
+
+    assert "CANARY" not in str(seen)
+
+
+def test_tokens_stream_from_the_strong_node_once(colour: Colour) -> None:
+    """`stream_mode="messages"` names the node and shows each token once."""
+    graph = deferring_graph().compile()
+    seen = colour.stream(graph, {"messages": [HumanMessage(QUERY)]}, stream_mode="messages")
+    said = [(m.content, meta["langgraph_node"]) for m, meta in seen if m.content]
+
+    assert [text for text, _ in said] == ["They", " have", " five", " pears."]
+    assert {node for _, node in said} == {"strong_generate"}
+
+
+def test_the_chat_model_inside_a_graph_streams_its_tokens_once(colour: Colour) -> None:
+    """The inner models' tokens are kept out, the cascade's own come through."""
+    with cascade_of(weak_model(Reply("CANARY", logprob=UNSURE))) as cascade:
+        outer = StateGraph(MessagesState)
+
+        def call(state: MessagesState) -> dict[str, Any]:
+            return {"messages": [cascade.invoke(state["messages"])]}
+
+        outer.add_node("call", call)
+        outer.add_edge(START, "call")
+        seen = colour.stream(
+            outer.compile(), {"messages": [HumanMessage(QUERY)]}, stream_mode="messages"
+        )
+    said = [m.content for m, _ in seen if m.content]
+
+    assert said == ["They", " have", " five", " pears."]
+
+
+def test_a_checkpointed_conversation_goes_on(
+    colour: Colour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two turns over one thread, in strict mode; each turn has a record of its own."""
+    monkeypatch.setenv("LANGGRAPH_STRICT_MSGPACK", "true")
+    graph = deferring_graph().compile(checkpointer=InMemorySaver())
+    config = {"configurable": {"thread_id": "one"}}
+    first = colour.invoke(graph, {"messages": [HumanMessage(QUERY)]}, config)
+    second = colour.invoke(graph, {"messages": [HumanMessage(SIBLING)]}, config)
+    state = graph.get_state(config).values
+
+    assert [m.type for m in second["messages"]] == ["human", "ai", "human", "ai"]
+    assert first["record"]["run_id"] != second["record"]["run_id"]
+    assert second["record"]["regime"] == "augmented"
+    assert isinstance(state["messages"][-1], AIMessage)
+    assert isinstance(state["record"], dict)
+
+
+def test_the_context_changes_one_run(colour: Colour) -> None:
+    """A threshold in the context changes the route; an invalid one is refused."""
+    graph = deferring_graph().compile()
+    asked = {"messages": [HumanMessage(QUERY)]}
+    result = colour.invoke(graph, asked, context={"threshold": 0.1})
+
+    assert result["record"]["route"] == "weak"
+    with pytest.raises(ValueError, match="threshold"):
+        colour.invoke(graph, asked, context={"threshold": 7})
+
+
+def test_its_input_is_messages_and_its_output_names_the_record() -> None:
+    """So that Studio shows a chat and a typed result."""
+    graph = deferring_graph().compile()
+
+    assert list(graph.get_input_jsonschema()["properties"]) == ["messages"]
+    assert list(graph.get_output_jsonschema()["properties"]) == ["messages", "record"]
+    assert set(graph.get_context_jsonschema()["properties"]) == {
+        "threshold",
+        "tenant",
+        "k",
+        "min_similarity",
+        "learning",
+        "force",
+    }
