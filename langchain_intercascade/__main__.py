@@ -10,10 +10,11 @@ def main() -> None:
     try:
         from langchain_intercascade.cli.app import app  # noqa: PLC0415 - an extra that may be absent
     except ModuleNotFoundError as error:
-        if error.name not in {"typer", "rich"}:
+        package = f"{error.name}".partition(".")[0]
+        if package not in {"typer", "rich"}:
             raise
         sys.stderr.write(
-            f"The command line needs the `{error.name}` package: "
+            f"The command line needs the `{package}` package: "
             "pip install 'langchain-intercascade[cli]'\n"
         )
         sys.exit(2)

@@ -24,11 +24,15 @@ from collections.abc import (
 )
 from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
+from langchain_core.callbacks import Callbacks
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_intercascade.errors import BrokenStreamError, ConfigurationError
+
+QUIET: Final = "nostream"
+"""Tag of runs that no user may see while they go on; LangGraph knows it too."""
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -85,7 +89,8 @@ def ask(
         runnable: Who is asked.
         value: What it is asked.
         kwargs: What it is called with besides, such as `stop`.
-        config: Laid over the driver's config.
+        config: Laid over the driver's config; the tag `QUIET` keeps the run out of
+            every stream, though not out of traces.
     """
     more = dict(kwargs or {})
     reply: T = yield Call(
@@ -236,9 +241,29 @@ class _Body(Generic[T]):
                 self._error.__cause__ = error
 
 
+def out_of_sight(callbacks: Callbacks) -> Callbacks:
+    """Return `callbacks` without those that show a run to a user while it goes on.
+
+    Event streams and LangGraph's message stream are callbacks too, and are known by
+    their `tap_output_iter`.  Tracers and counters stay: they must see every run.
+    """
+    if callbacks is None:
+        return None
+    if isinstance(callbacks, list):
+        return [each for each in callbacks if not hasattr(each, "tap_output_iter")]
+    quiet = callbacks.copy()
+    quiet.handlers = [h for h in quiet.handlers if not hasattr(h, "tap_output_iter")]
+    quiet.inheritable_handlers = [
+        h for h in quiet.inheritable_handlers if not hasattr(h, "tap_output_iter")
+    ]
+    return quiet
+
+
 def _laid_over(base: RunnableConfig, changes: dict[str, Any]) -> RunnableConfig:
     """Return `base` with `changes`; tags and metadata are added to, the rest is replaced."""
     merged = cast("RunnableConfig", {**base, **changes})
+    if QUIET in changes.get("tags", ()):
+        merged["callbacks"] = out_of_sight(base.get("callbacks"))
     if "tags" in changes:
         merged["tags"] = [*(base.get("tags") or []), *changes["tags"]]
     if "metadata" in changes:

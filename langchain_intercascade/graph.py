@@ -8,6 +8,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import get_runtime
 
+from langchain_intercascade._seal import sealed, unsealed
 from langchain_intercascade._steps import Steps, arun, run
 from langchain_intercascade.nodes.confidence_gate import accept_or_defer
 from langchain_intercascade.parts import Options, build_parts
@@ -83,7 +84,7 @@ class _CascadeGraph(StateGraph[CascadeState, Settings, CascadeInput, CascadeOutp
         self, *args: Any, **kwargs: Any
     ) -> CompiledStateGraph[CascadeState, Settings, CascadeInput, CascadeOutput]:
         compiled = super().compile(*args, **kwargs)
-        # "values" and "updates" would otherwise show the attempt before it is accepted.
+        # "values" and "updates" would otherwise show the working parts too.
         compiled.stream_channels = list(PUBLIC)
         return compiled
 
@@ -106,7 +107,7 @@ class _Node(Runnable["CascadeState", "Update"]):
         config: RunnableConfig | None = None,
         **_: Any,
     ) -> Update:
-        return run(self._steps(input), config)
+        return sealed(run(self._steps(input), config))
 
     async def ainvoke(
         self,
@@ -114,8 +115,8 @@ class _Node(Runnable["CascadeState", "Update"]):
         config: RunnableConfig | None = None,
         **_: Any,
     ) -> Update:
-        return await arun(self._steps(input), config)
+        return sealed(await arun(self._steps(input), config))
 
     def _steps(self, state: CascadeState) -> Steps[Update]:
         # Without a context LangGraph's runtime holds `None`.
-        return self._body(state, self._built.under(get_runtime(Settings).context))
+        return self._body(unsealed(state), self._built.under(get_runtime(Settings).context))

@@ -66,6 +66,8 @@ class CascadeOutput(TypedDict):
 class CascadeState(CascadeOutput):
     """Everything that flows along the edges.
 
+    In a graph, `attempt` and `lesson` travel sealed (see `_seal`).
+
     Attributes:
         query: The text that strategies are retrieved by and distilled from.
         shown: The retrieved strategies, as payloads of `Advice`, in prompt order.

@@ -11,11 +11,10 @@ from langchain_core.utils.json import parse_json_markdown
 from pydantic import ValidationError
 
 from langchain_intercascade import prompts
-from langchain_intercascade._steps import Fault, Steps, ask, attempt
+from langchain_intercascade._steps import QUIET, Fault, Steps, ask, attempt
 from langchain_intercascade.costs import Prices, charged, total
 from langchain_intercascade.errors import LessonRejectedError
 from langchain_intercascade.learning.lesson import set_back
-from langchain_intercascade.nodes.weak_generate import QUIET
 from langchain_intercascade.record import LessonNote, amended, with_fault
 from langchain_intercascade.strategy import Advice, Lesson, State, Strategy
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessage, BaseMessage
 
 from langchain_intercascade import prompts
-from langchain_intercascade._steps import Fault, Steps, ask, attempt
+from langchain_intercascade._steps import QUIET, Fault, Steps, ask, attempt
 from langchain_intercascade.costs import Prices, charged
 from langchain_intercascade.equipment import equipped, misfit
 from langchain_intercascade.errors import ConfigurationError
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
     from langchain_intercascade.state import Body, CascadeState, Run, Update
-
-QUIET = "nostream"
-"""Tag that keeps a run's tokens out of `stream_mode="messages"`."""
 
 
 def weak_generate(weak: Runnable[Any, AIMessage], *, prices: Prices) -> Body:

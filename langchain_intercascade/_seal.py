@@ -1,0 +1,49 @@
+"""Keeps what is not an answer unreadable while it travels through a graph's state.
+
+The weak attempt, and the lesson that quotes it, must pass from node to node, and
+event streams show every node's input and output.  Sealed, they cannot be taken
+for an answer by anything that shows streams to a user.  This is no secrecy:
+whoever wants to read them can, and traces show the weak run as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from base64 import b85decode, b85encode
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from langchain_core.messages import message_to_dict, messages_from_dict
+
+from langchain_intercascade.state import CascadeState, Update
+
+SEALED: Final = ("attempt", "lesson")
+
+
+def sealed(update: Update) -> Update:
+    """Return `update` with its private parts as one string each."""
+    return {
+        name: _seal(value) if name in SEALED and value is not None else value
+        for name, value in update.items()
+    }
+
+
+def unsealed(state: CascadeState) -> CascadeState:
+    """Return `state` as the bodies read it."""
+    opened = {name: _unseal(state[name]) for name in SEALED if state.get(name)}  # type: ignore[literal-required]  # the names above
+    return cast("CascadeState", {**state, **opened})
+
+
+def _seal(value: Mapping[str, Any]) -> str:
+    plain = dict(value)
+    if plain.get("message") is not None:
+        plain["message"] = message_to_dict(plain["message"])
+    return b85encode(zlib.compress(json.dumps(plain).encode(), level=1)).decode()
+
+
+def _unseal(text: str) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(zlib.decompress(b85decode(text)))
+    if plain.get("message") is not None:
+        plain["message"] = messages_from_dict([plain["message"]])[0]
+    return plain
