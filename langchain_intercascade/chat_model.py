@@ -167,6 +167,50 @@ class InterCascade(BaseChatModel):
         # Kept as fields, so that copies made by `configurable_fields` share them.
         self.repository, self.learner = self._parts.repository, self._parts.learner
 
+    @classmethod
+    def from_models(
+        cls,
+        models: Sequence[Any],
+        *,
+        thresholds: Sequence[Any] | None = None,
+        repository: Any = None,
+        **options: Any,
+    ) -> Self:
+        """Return a cascade of any number of models, the cheapest first.
+
+        All levels share one repository and one learner: what the last model
+        teaches, every weaker one gets, and it is distilled once.
+
+        Args:
+            models: Two or more models, each as for `weak`.
+            thresholds: One for each model but the last; the default for each if `None`.
+            repository: As for a single cascade.
+            **options: As for a single cascade; they hold for every level.
+
+        Raises:
+            ConfigurationError: Too few models, or not one threshold for each but the last.
+
+        Examples:
+            >>> from langchain_intercascade.testing import ScriptedChatModel
+            >>> models = [ScriptedChatModel(replies=[name]) for name in ("one", "two", "three")]
+            >>> with InterCascade.from_models(models, learning="off") as cascade:
+            ...     cascade.invoke("Who answers?", force="strong").content
+            'two'
+        """
+        *weaker, model = models
+        cuts = [None] * len(weaker) if thresholds is None else list(thresholds)
+        if not weaker or len(cuts) != len(weaker):
+            msg = (
+                f"A cascade needs two models or more and a threshold for each but the last, not "
+                f"{len(models)} models and {len(cuts)} thresholds."
+            )
+            raise ConfigurationError(msg)
+        for weak, cut in zip(reversed(weaker), reversed(cuts), strict=True):
+            cascade = cls(weak=weak, strong=model, threshold=cut, repository=repository, **options)
+            repository, model = cascade.repository, cascade
+            options["learner"] = cascade.learner
+        return cascade
+
     # What it is.
 
     @cached_property
@@ -353,6 +397,9 @@ class InterCascade(BaseChatModel):
         self._parts.learner.close()
         if self._owns_repository:
             self._parts.repository.close()
+        for inner in (self.weak, self.strong):
+            if isinstance(inner, InterCascade):
+                inner.close()
 
     async def aclose(self) -> None:
         """See `close`."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from langchain_intercascade.errors import ConfigurationError
-from langchain_intercascade.record import DecisionRecord, Role, RoleUse, amended
+from langchain_intercascade.record import RECORD_KEY, DecisionRecord, Role, RoleUse, amended
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -74,6 +74,9 @@ class Prices:
 
     def cost(self, message: AIMessage, *, model: str = "") -> float | None:
         """Return what `message` cost in dollars, or `None` if that is unknown."""
+        if (inner := message.response_metadata.get(RECORD_KEY)) is not None:
+            # Another cascade answered, with models of several prices; it has done the sum.
+            return cast("float | None", inner["cost"])
         usage = message.usage_metadata
         if usage is None:
             return None

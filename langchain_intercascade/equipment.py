@@ -14,9 +14,11 @@ from typing import Any, Final, Literal, NoReturn, TypeAlias
 import jsonschema_rs
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableSequence
+from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.utils.function_calling import convert_to_json_schema
 
 from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.state import Run
 
 STRUCTURED: Final = "inter_cascade_structured"
 """Name of the call argument that holds a `Structured`."""
@@ -44,15 +46,18 @@ class Structured:
         return convert_to_json_schema(self.schema)
 
 
-def equipped(
-    model: Runnable[Any, Any], kwargs: Mapping[str, Any]
-) -> tuple[Runnable[Any, Any], dict[str, Any]]:
-    """Return `model` with the tools or the schema in `kwargs` bound its own way, and the rest.
+def equipped(model: Runnable[Any, Any], run: Run) -> tuple[Runnable[Any, Any], dict[str, Any]]:
+    """Return `model` with the tools or the schema of `run` bound its own way, and the rest.
+
+    A model that is a cascade itself is also told whose query this is, and whether
+    to learn from it: a level that used its own tenant would mix tenants.
 
     Raises:
         ConfigurationError: The model can bind neither.
     """
-    rest = dict(kwargs)
+    rest = dict(run.model_kwargs)
+    if is_cascade(model):
+        rest |= {"tenant": run.tenant, "learning": run.learning}
     structured: Structured | None = rest.pop(STRUCTURED, None)
     tools = rest.pop("tools", None)
     if structured is not None:
@@ -83,6 +88,13 @@ def structured_value(answer: AIMessage) -> Any:
         ValueError: There is neither.
     """
     return answer.tool_calls[0]["args"] if answer.tool_calls else json.loads(answer.text)
+
+
+def is_cascade(model: Runnable[Any, Any]) -> bool:
+    """Say whether `model` is a cascade itself, through any bindings."""
+    if isinstance(model, RunnableBindingBase):
+        return is_cascade(model.bound)
+    return hasattr(model, "terminal_model")
 
 
 def _asked(structured: Structured) -> dict[str, Any]:

@@ -17,7 +17,8 @@ PACKAGE = Path(__file__).parent.parent / "langchain_intercascade"
 FLOORS = (
     ("errors", "prompts", "reply"),
     ("_steps", "record"),
-    ("equipment", "state", "strategy"),
+    ("state", "strategy"),
+    ("equipment",),
     ("confidence", "threshold", "repository", "costs"),
     ("learning",),
     ("nodes",),

@@ -62,7 +62,7 @@ def strong_generate(
     """
 
     def body(state: CascadeState, run: Run) -> Steps[Update]:
-        model, kwargs = equipped(strong, run.model_kwargs)
+        model, kwargs = equipped(strong, run)
         began = perf_counter()
         asked = ask_streaming(
             model, state["messages"], join=joined, kwargs=kwargs, run_name="strong"

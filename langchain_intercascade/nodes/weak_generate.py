@@ -37,7 +37,7 @@ def weak_generate(weak: Runnable[Any, AIMessage], *, prices: Prices) -> Body:
         if run.force == "strong":
             return {}
         prompt = with_strategies(state["messages"], state.get("shown") or [])
-        model, kwargs = equipped(weak, run.model_kwargs)
+        model, kwargs = equipped(weak, run)
         began = perf_counter()
         answer = yield from attempt(
             ask(model, prompt, kwargs=kwargs, run_name="weak", tags=[QUIET])

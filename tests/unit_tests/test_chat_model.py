@@ -344,3 +344,52 @@ def test_the_drawing_shows_the_six_nodes_and_both_edges() -> None:
     )
     assert "confidence_gate -. &nbsp;accept&nbsp; .-> __end__" in drawing
     assert "confidence_gate -. &nbsp;defer&nbsp; .-> strong_generate" in drawing
+
+
+def test_three_models_make_a_cascade_that_is_taught_once(colour: Colour) -> None:
+    """Every weaker level gets the strategy, under the caller's tenant, from one distillation."""
+    first, second = weak_model(), weak_model()
+    top = strong_model()
+    with InterCascade.from_models(
+        [first, second, top], thresholds=[0.5, 0.5], learning="inline"
+    ) as cascade:
+        answer = colour.invoke(cascade, QUERY, tenant="acme")
+        colour.invoke(cascade, SIBLING, tenant="acme")
+        stored = cascade.repository.count(tenant="acme", states=[State.ACTIVE])
+        strays = cascade.repository.count(tenant="default")
+
+    assert answer.content == "They have five pears."
+    assert "Adding up two amounts" in first.calls[1][-1].text
+    assert "Adding up two amounts" in second.calls[1][-1].text
+    assert (stored, strays) == (2, 0)
+    assert sum(call[0].type == "system" for call in top.calls) == 2
+
+
+def test_a_cascade_of_one_model_is_refused() -> None:
+    """As is a threshold too many."""
+    with pytest.raises(ConfigurationError, match="two models"):
+        InterCascade.from_models([weak_model()])
+    with pytest.raises(ConfigurationError, match="2 thresholds"):
+        InterCascade.from_models([weak_model(), strong_model()], thresholds=[0.1, 0.2])
+
+
+def test_costs_of_an_inner_cascade_are_its_own_sum(colour: Colour) -> None:
+    """Its tokens have several prices."""
+    prices = {"weak-model": (1.0, 2.0), "strong-model": (10.0, 20.0)}
+    usage = UsageMetadataCallbackHandler()
+    with InterCascade.from_models(
+        [weak_model(), weak_model(), strong_model()],
+        thresholds=[0.5, 0.5],
+        learning="off",
+        prices=prices,
+    ) as cascade:
+        answer = colour.invoke(cascade, QUERY, {"callbacks": [usage]})
+    due = sum(
+        use["input_tokens"] * prices[name][0] + use["output_tokens"] * prices[name][1]
+        for name, use in usage.usage_metadata.items()
+    )
+
+    assert answer.response_metadata["inter_cascade"]["cost"] == pytest.approx(due / 1e6)
+    assert answer.usage_metadata is not None
+    total = sum(use["total_tokens"] for use in usage.usage_metadata.values())
+    assert answer.usage_metadata["total_tokens"] == total
