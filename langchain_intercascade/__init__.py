@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         TenantError,
     )
     from langchain_intercascade.graph import create_inter_cascade
+    from langchain_intercascade.middleware import InterCascadeMiddleware
     from langchain_intercascade.record import DecisionRecord
     from langchain_intercascade.repository.base import StrategyRepository
     from langchain_intercascade.repository.edge import EdgeRepository
@@ -59,6 +60,7 @@ _WHERE = {
     "HashingEmbeddings": "repository.embeddings",
     "InterCascade": "chat_model",
     "InterCascadeError": "errors",
+    "InterCascadeMiddleware": "middleware",
     "LessonRejectedError": "errors",
     "LogprobConfidence": "confidence.logprobs",
     "Price": "costs",
@@ -92,6 +94,7 @@ __all__ = [
     "HashingEmbeddings",
     "InterCascade",
     "InterCascadeError",
+    "InterCascadeMiddleware",
     "LessonRejectedError",
     "LogprobConfidence",
     "Price",
