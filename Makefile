@@ -10,7 +10,7 @@ DOCS := $(wildcard tests/test_readme.py tests/test_docs.py)
 
 # Packs for `make bench`: recorded answers of real models, in the form `intercascade bench` reads.
 PACKS := ../shared/data
-PACK ?= $(wildcard $(PACKS)/p1_gate_logprob_mmlu.jsonl.gz $(PACKS)/p5_bbh_transfer.jsonl.gz)
+RESULTS := benchmarks/results
 
 .DEFAULT_GOAL := help
 # Two checks at once would mix their output; each uses the cores well enough alone.
@@ -53,15 +53,12 @@ docs: $(READY) ## Run only the code in README and docs
 # `test` covers the documentation too.  It comes last, so that the last line is pytest's.
 check: lint type test ## Run all that must pass before a change is done
 
-bench: $(READY) ## Replay recorded answers through the cascade and its rivals (PACK=file ...)
-ifeq ($(strip $(PACK)),)
-	@echo "No pack found.  Name one: make bench PACK=answers.jsonl.gz"
-	@echo "Answers recorded with confidences: github.com/mzelling/rational-llm-cascades"
-	@echo "With and without worked examples:  github.com/suzgunmirac/BIG-Bench-Hard"
-	@exit 1
-else
-	@for pack in $(PACK); do $(BIN)/intercascade bench --pack "$$pack" $(ARGS) || exit 1; done
-endif
+bench: $(READY) ## Replay recorded answers of real models, and write benchmarks/results
+	@ls $(PACKS)/*.jsonl.gz > /dev/null 2>&1 || { echo "No packs in $(PACKS): see docs/packs.md."; exit 1; }
+	$(BIN)/intercascade bench --pack $(PACKS)/p1_gate_logprob_mmlu.jsonl.gz --weak llama3.1-8b \
+	    --strong llama3.1-405b --threshold 0.60325 --json $(RESULTS)/recorded_mmlu.json
+	$(BIN)/intercascade bench --pack $(PACKS)/p5_bbh_transfer.jsonl.gz \
+	    --json $(RESULTS)/recorded_bbh.json
 
 lock: $(READY) ## Resolve the constraint files anew (ARGS=--upgrade for newer versions)
 	scripts/lock $(ARGS)

@@ -31,8 +31,9 @@ def sealed(update: Update) -> Update:
 
 def unsealed(state: CascadeState) -> CascadeState:
     """Return `state` as the bodies read it."""
-    opened = {name: _unseal(state[name]) for name in SEALED if state.get(name)}  # type: ignore[literal-required]  # the names above
-    return cast("CascadeState", {**state, **opened})
+    plain = cast("dict[str, Any]", dict(state))
+    opened = {name: _unseal(plain[name]) for name in SEALED if plain.get(name)}
+    return cast("CascadeState", plain | opened)
 
 
 def _seal(value: Mapping[str, Any]) -> str:

@@ -486,7 +486,10 @@ class InterCascade(BaseChatModel):
         """Return how this query is run, and the config for the calls inside it."""
         scope: Scope | None = kwargs.pop(_SCOPE, None) or Scope.of(run_manager)
         settings = _settings({name: kwargs.pop(name) for name in _SETTINGS & kwargs.keys()})
-        said = {"temperature": self.temperature, "max_tokens": self.max_tokens}
+        said: builtins.dict[str, Any] = {
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+        }
         said["stop"] = self.stop if stop is None else stop
         kwargs = {name: value for name, value in said.items() if value is not None} | kwargs
         run_id = str(scope.run_id) if scope else None

@@ -181,7 +181,7 @@ class _Exchange:
         chosen = self.responses[record["route"] or "strong"]
         result = [stamped(m, record) if isinstance(m, AIMessage) else m for m in chosen.result]
         return ExtendedModelResponse(
-            model_response=replace(chosen, result=cast("list[BaseMessage]", result)),
+            model_response=replace(chosen, result=result),
             command=Command(update={"inter_cascade": record}),
         )
 

@@ -169,7 +169,7 @@ def build_parts(
     run = Run(
         tenant=checked_tenant(tenant),
         k=_checked_k(k),
-        min_similarity=min_similarity,
+        min_similarity=_checked_floor(min_similarity),
         learning=learning,
     )
     return Parts(nodes, run, where, learner, name_of(weak_runnable), strong_model)
@@ -255,7 +255,7 @@ def _from_string(name: str, role: str) -> Runnable[Any, AIMessage]:
         raise ConfigurationError(msg) from error
     try:
         return cast("Runnable[Any, AIMessage]", init_chat_model(name))
-    except (ImportError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - each provider complains of a missing key its own way
         msg = f"{role}={name!r} could not be turned into a model: {error}"
         raise ConfigurationError(msg) from error
 
@@ -270,6 +270,13 @@ def _temporary_repository() -> StrategyRepository:
     from langchain_intercascade.repository.edge import EdgeRepository  # noqa: PLC0415 - 14 MB nobody needs who brings a repository
 
     return EdgeRepository()
+
+
+def _checked_floor(min_similarity: float) -> float:
+    if isinstance(min_similarity, int | float) and -1 <= min_similarity <= 1:  # false for NaN
+        return min_similarity
+    msg = f"min_similarity={min_similarity!r} must be a cosine similarity, from -1 to 1."
+    raise ConfigurationError(msg)
 
 
 def _checked_k(k: int) -> int:

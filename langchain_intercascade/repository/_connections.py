@@ -116,7 +116,7 @@ class Server:
         self.place = place
         self._make = make
         self._make_twin = make_twin
-        self._options = dict(options)
+        self._options: Mapping[str, Any] = dict(options)
         self._may_use_grpc: bool = options["prefer_grpc"]
         self._lock = threading.Lock()
         self._client: Any = None
@@ -129,13 +129,13 @@ class Server:
 
     async def asend(self, request: Request, collection: str) -> Any:
         """Make the request with the client of this event loop."""
-        return await request.asent_to(self._awaited(), collection)
+        return await request.asent_to(await self._awaited(), collection)
 
     def prefer_grpc(self, *, preferred: bool) -> bool:
         """Use gRPC or REST from now on, if gRPC was asked for; say whether it was."""
         with self._lock:
             if self._may_use_grpc and self._options["prefer_grpc"] is not preferred:
-                self._options["prefer_grpc"] = preferred
+                self._options = {**self._options, "prefer_grpc": preferred}
                 self._client = None
                 self._twins.clear()
         return self._may_use_grpc
@@ -162,13 +162,17 @@ class Server:
                 self._client = self._make(**self._options)
             return self._client
 
-    def _awaited(self) -> Any:
+    async def _awaited(self) -> Any:
         loop = asyncio.get_running_loop()
-        with self._lock:
-            if loop not in self._twins:
+        while (twin := self._twins.get(loop)) is None:
+            options = self._options
+            # Reading the certificates takes 50 ms, in which the loop would stand still.
+            made = await asyncio.to_thread(self._make_twin, **options)
+            with self._lock:
                 self._forget_closed_loops()
-                self._twins[loop] = self._make_twin(**self._options)
-            return self._twins[loop]
+                if options is self._options:  # nobody fell back to REST meanwhile
+                    self._twins.setdefault(loop, made)
+        return twin
 
     def _forget_closed_loops(self) -> None:
         # A client may hold its loop, and then the weak key alone would keep both for ever.

@@ -1,13 +1,16 @@
 """What a folder must look like before the embedded engine may touch it.
 
 The engine itself opens anything: it would fill a foreign folder, and take a
-folder that lost its data for an empty one.  Here nothing is opened or written.
+folder that lost its data for an empty one.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,23 +20,34 @@ KEYS: Final = "keys"
 """The name of the vectors."""
 
 _CONFIG: Final = "edge_config.json"
-_PARTS: Final = frozenset({_CONFIG, "segments", "wal"})
+# In the order in which they are put in place: the configuration says that all is there.
+_PARTS: Final = ("wal", "segments", _CONFIG)
+_UNFINISHED: Final = ".unfinished-"
 
 
 def is_vacant(folder: Path) -> bool:
-    """Say whether there is nothing at all in `folder`, or no folder."""
-    return not folder.exists() or not any(folder.iterdir())
+    """Say whether there is nothing in `folder`, but perhaps what others are about to put there."""
+    return not folder.exists() or not _entries(folder)
 
 
-def missing_parts(folder: Path) -> frozenset[str]:
-    """Name the parts that are not there, after giving another process time to make them."""
-    for _ in range(20):
-        missing = frozenset(part for part in _PARTS if not _is_filled(folder / part))
-        if not missing or {entry.name for entry in folder.iterdir()} - _PARTS:
-            break
-        # Two workers that start together: the other one needs some 25 ms to create it.
-        time.sleep(0.025)
-    return missing
+def fill(folder: Path, make: Callable[[Path], None]) -> None:
+    """Let `make` make the parts, and put them in `folder` at once, or not at all.
+
+    Two workers that start together would otherwise get in each other's way, and
+    one that is killed would leave half a repository behind.  Whoever comes
+    second changes nothing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    workshop = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder))
+    try:
+        make(workshop)
+        for part in _PARTS:
+            (workshop / part).rename(folder / part)
+    except OSError:
+        if is_vacant(folder):
+            raise
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
 
 
 def check_folder(folder: Path, dimension: int) -> None:
@@ -46,6 +60,21 @@ def check_folder(folder: Path, dimension: int) -> None:
     _check_not_pickles(folder)
     _check_whole(folder)
     _check_vectors(folder, dimension)
+
+
+def _entries(folder: Path) -> set[str]:
+    names = {entry.name for entry in folder.iterdir()}
+    return {name for name in names if not name.startswith(_UNFINISHED)}
+
+
+def _missing_parts(folder: Path) -> list[str]:
+    """Name the parts that are not there, after giving another process time to put them there."""
+    for _ in range(20):
+        missing = [part for part in _PARTS if not _is_filled(folder / part)]
+        if not missing or _entries(folder) - set(_PARTS):
+            break
+        time.sleep(0.025)
+    return missing
 
 
 def _is_filled(part: Path) -> bool:
@@ -62,10 +91,10 @@ def _check_not_pickles(folder: Path) -> None:
 
 
 def _check_whole(folder: Path) -> None:
-    if missing := missing_parts(folder):
+    if missing := _missing_parts(folder):
         msg = (
             f"{folder} is not empty, and is not a whole strategy repository either (missing: "
-            f"{', '.join(sorted(missing))}). Nothing was changed. Use another path, restore the "
+            f"{', '.join(missing)}). Nothing was changed. Use another path, restore the "
             "folder from a backup, or delete it if it holds nothing you need."
         )
         raise RepositoryCorruptError(msg)

@@ -42,6 +42,7 @@ from qdrant_edge import (
 from qdrant_edge import Point as EdgePoint
 from qdrant_edge import ScoredPoint as EdgeScoredPoint
 
+from langchain_intercascade._steps import run
 from langchain_intercascade.errors import (
     InterCascadeError,
     RepositoryCorruptError,
@@ -51,8 +52,8 @@ from langchain_intercascade.errors import (
 from langchain_intercascade.repository._edge_folder import (
     KEYS,
     check_folder,
+    fill,
     is_vacant,
-    missing_parts,
 )
 from langchain_intercascade.repository.base import (
     META_ID,
@@ -73,7 +74,9 @@ T = TypeVar("T")
 
 # Out of memory, out of files, no permission, disk full, read-only: the system's
 # trouble.  Calling that "damaged" might make somebody delete a good folder.
-_SYSTEM_TROUBLE: Final = re.compile(r"os error (12|13|23|24|28|30)\b")
+_SYSTEM_TROUBLE: Final = re.compile(r"(os error|code:) (12|13|23|24|28|30)\b")
+# What the engine says of pages and vector files that were overwritten or cut.
+_DAMAGE: Final = re.compile(r"decode|decompress|out of bounds")
 
 
 class EdgeRepository(StrategyRepository):
@@ -155,6 +158,7 @@ class EdgeRepository(StrategyRepository):
         about half a millisecond a strategy.  Run it from a maintenance job while
         nothing is served.  It pays from several thousand new strategies on.
         """
+        run(self.preparing())
         shard = self._shard()
         return _calling(self.location, lambda: _compacted(shard))
 
@@ -282,38 +286,26 @@ def _nothing(_: object) -> None:
 
 def _opened_shard(folder: Path, dimension: int) -> EdgeShard:
     """Open the repository in `folder`; make one if there is nothing in it at all."""
-    shard = _created(folder, dimension) if is_vacant(folder) else None
-    if shard is None:
-        check_folder(folder, dimension)
-        shard = EdgeShard.load(str(folder))
-        _check_owner(shard, folder)
-    _index(shard)
+    if is_vacant(folder):
+        fill(folder, lambda workshop: _make(workshop, dimension))
+    check_folder(folder, dimension)
+    shard = EdgeShard.load(str(folder))
+    _check_owner(shard, folder)
     return shard
 
 
-def _created(folder: Path, dimension: int) -> EdgeShard | None:
-    """Make a repository; `None` if somebody else turns out to have made one meanwhile."""
+def _make(folder: Path, dimension: int) -> None:
     keys = EdgeVectorParams(
         dimension,
         Distance.Cosine,
         multivector_config=MultiVectorConfig(MultiVectorComparator.MaxSim),
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        # One thread finds strategies with a quarter less processor time than a pool does.
-        return EdgeShard.create(str(folder), EdgeConfig({KEYS: keys}, max_search_threads=1))
-    except Exception:
-        if missing_parts(folder):
-            raise
-        return None
-
-
-def _index(shard: EdgeShard) -> None:
-    present = shard.info().payload_schema
+    # One thread finds strategies with a quarter less processor time than a pool does.
+    shard = EdgeShard.create(str(folder), EdgeConfig({KEYS: keys}, max_search_threads=1))
     for field in ("tenant", "state"):
-        if field not in present:
-            keyword = KeywordIndexParams(is_tenant=field == "tenant")
-            shard.update(UpdateOperation.create_field_index(field, keyword))
+        keyword = KeywordIndexParams(is_tenant=field == "tenant")
+        shard.update(UpdateOperation.create_field_index(field, keyword))
+    shard.close()
 
 
 def _check_owner(shard: EdgeShard, folder: Path) -> None:
@@ -379,8 +371,9 @@ def _translated(
             "Either run one process; or share one EdgeRepository object inside it; or use "
             "QdrantRepository with the URL of a server, which any number of processes may share."
         )
-    trouble = isinstance(error, OSError) or _SYSTEM_TROUBLE.search(str(error)) is not None
-    if otherwise is RepositoryCorruptError and not trouble:
+    trouble = isinstance(error, OSError) or _SYSTEM_TROUBLE.search(str(error))
+    damage = otherwise is RepositoryCorruptError or _DAMAGE.search(str(error))
+    if damage and not trouble:
         return RepositoryCorruptError(
             f"The files in {place} are damaged, or from another version of the engine "
             f"({type(error).__name__}). They were left as they are: restore the folder from a "

@@ -62,7 +62,7 @@ class QdrantRepository(StrategyRepository):
 
     engine: ClassVar[str] = "qdrant"
 
-    def __init__(  # noqa: PLR0913 - one keyword for each choice
+    def __init__(
         self,
         url: str | None = None,
         *,

@@ -279,6 +279,8 @@ def test_a_cascade_may_be_the_strong_model_of_another(colour: Colour) -> None:
         ({"threshold": float("nan")}, "nan"),
         ({"threshold": True}, "True"),
         ({"k": 4}, "k=4"),
+        ({"min_similarity": float("nan")}, "min_similarity=nan"),
+        ({"min_similarity": 5}, "min_similarity=5"),
         ({"confidence": 3}, "confidence=3"),
         ({"weak": 7}, "weak=7"),
         ({"prices": {"m": (-1, 2)}}, "-1"),

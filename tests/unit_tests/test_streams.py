@@ -14,7 +14,7 @@ from langchain_intercascade import InterCascade
 from langchain_intercascade.testing import Reply
 from tests.cascades import QUERY, UNSURE, cascade_of, weak_model
 
-ASKED = {"messages": [HumanMessage(QUERY)]}
+ASKED: Any = {"messages": [HumanMessage(QUERY)]}
 
 Consumer = Callable[[InterCascade], Awaitable[list[Any]]]
 

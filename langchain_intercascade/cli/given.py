@@ -1,0 +1,96 @@
+"""What was typed, turned into what the package works with; every mistake has its own sentence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_intercascade.errors import ConfigurationError, InterCascadeError
+from langchain_intercascade.parts import as_model
+from langchain_intercascade.testing import SimulatedStrong, SimulatedWeak
+from langchain_intercascade.threshold.base import ALWAYS_DEFER, checked_threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.messages import AIMessage
+    from langchain_core.runnables import Runnable
+
+    from langchain_intercascade.repository.base import StrategyRepository
+    from langchain_intercascade.threshold.base import ThresholdValue
+
+SIMULATED: Final = "simulated"
+"""The word for a simulated model, where the name of a real one could stand."""
+
+_SIMULATED: Final[dict[str, Callable[[], Runnable[Any, AIMessage]]]] = {
+    "weak": SimulatedWeak,
+    "strong": SimulatedStrong,
+}
+_KEY_NAME: Final = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:API_KEY|API_TOKEN|TOKEN)\b")
+
+
+def model(name: str, role: str) -> Runnable[Any, AIMessage]:
+    """Return the model called `name`.
+
+    Args:
+        name: A string for `init_chat_model`, or `"simulated"`.
+        role: `"weak"` or `"strong"`.
+
+    Raises:
+        ConfigurationError: There is no such model, or its package or key is missing.
+    """
+    if name == SIMULATED:
+        return _SIMULATED[role]()
+    try:
+        return as_model(name, role)
+    except InterCascadeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each provider has its own family of errors for a missing key
+        # Their text is in the message, so far as it helps.
+        raise ConfigurationError(_not_set_up(name, role, error)) from None
+
+
+def threshold(text: str | None) -> ThresholdValue | None:
+    """Return the threshold that was typed; `None` if none was.
+
+    Raises:
+        ConfigurationError: It is neither a number from 0 to 1 nor `always_defer`.
+    """
+    if text is None or text == ALWAYS_DEFER:
+        return text  # type: ignore[return-value]  # the literal, or None
+    try:
+        return checked_threshold(float(text))
+    except ValueError:  # not a number, or out of range
+        msg = f"--threshold {text}: expected a number from 0 to 1, or {ALWAYS_DEFER}."
+        raise ConfigurationError(msg) from None
+
+
+def existing_repository(
+    path: Path | None, url: str | None, *, collection: str, api_key: str | None
+) -> StrategyRepository:
+    """Return the repository at one of two places; nothing is created there.
+
+    Raises:
+        ConfigurationError: No place was named, or both, or the folder is not there or is empty.
+    """
+    if (path is None) == (url is None):
+        msg = "Name one repository: --path DIR for a folder, or --url URL for a Qdrant server."
+        raise ConfigurationError(msg)
+    if url is not None:
+        from langchain_intercascade.repository.qdrant import QdrantRepository  # noqa: PLC0415 - slow to import
+
+        return QdrantRepository(url, collection=collection, api_key=api_key)
+    from langchain_intercascade.repository.edge import EdgeRepository  # noqa: PLC0415 - slow to import
+
+    if path is None or not path.is_dir() or not any(path.iterdir()):
+        msg = f"There is no repository in {path}. `ask` and `demo` make one where --path says."
+        raise ConfigurationError(msg)
+    return EdgeRepository(path)
+
+
+def _not_set_up(name: str, role: str, error: Exception) -> str:
+    found = _KEY_NAME.search(str(error))
+    if found:
+        return f"--{role} {name} needs a key: set the environment variable {found[0]}."
+    return f"--{role} {name} could not be set up ({type(error).__name__}): {error}"
