@@ -49,7 +49,8 @@ class Prices:
 
     A price is looked up by the model's name; a name that ends in a date or
     version, as providers report it, also finds the price of the name without.
-    A cost that the model itself reports (`usage_metadata["total_cost"]`) wins.
+    A cost that the model itself reports wins: `response_metadata["total_cost"]`, or
+    0 for an answer out of LangChain's cache.
     An unknown price is `None`, never 0.
     """
 
@@ -78,12 +79,13 @@ class Prices:
             # Another cascade answered, with models of several prices; it has done the sum.
             return cast("float | None", inner["cost"])
         usage = message.usage_metadata
+        # LangChain's caches write 0 into the usage ("this one was free").  Other costs do not
+        # belong there: its usage counter cannot add fractions.
+        for told in (message.response_metadata, cast("Mapping[str, Any]", usage or {})):
+            if isinstance(reported := told.get("total_cost"), int | float):
+                return float(reported)
         if usage is None:
             return None
-        # Not in LangChain's type, but its own caches write it ("this one was free").
-        reported = cast("Mapping[str, Any]", usage).get("total_cost")
-        if isinstance(reported, int | float):
-            return float(reported)
         price = self.of(model or model_name(message))
         return None if price is None else price.of(usage)
 

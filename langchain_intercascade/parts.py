@@ -255,7 +255,7 @@ def _from_string(name: str, role: str) -> Runnable[Any, AIMessage]:
         raise ConfigurationError(msg) from error
     try:
         return cast("Runnable[Any, AIMessage]", init_chat_model(name))
-    except Exception as error:  # noqa: BLE001 - each provider complains of a missing key its own way
+    except Exception as error:
         msg = f"{role}={name!r} could not be turned into a model: {error}"
         raise ConfigurationError(msg) from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from langchain_intercascade.testing.stub_server import StubServer
+from langchain_intercascade.testing.stub.server import StubServer
 from tests.cascades import cascade_of
 
 ROOT = Path(__file__).parent.parent

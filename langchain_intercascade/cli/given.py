@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from langchain_intercascade.repository.base import StrategyRepository
     from langchain_intercascade.threshold.base import ThresholdValue
 
-SIMULATED: Final = "simulated"
+SIMULATED: Final = "simulated.pair"
 """The word for a simulated model, where the name of a real one could stand."""
 
 _SIMULATED: Final[dict[str, Callable[[], Runnable[Any, AIMessage]]]] = {

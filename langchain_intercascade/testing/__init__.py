@@ -11,26 +11,35 @@ if TYPE_CHECKING:
         Recording,
         UnrecordedPromptError,
     )
+    from langchain_intercascade.testing.repository_contract import check_repository
     from langchain_intercascade.testing.scripted import Reply, ScriptedChatModel
-    from langchain_intercascade.testing.simulated import PRICES, SimulatedStrong, SimulatedWeak
-    from langchain_intercascade.testing.simulated_problems import Problem, grade, problems
+    from langchain_intercascade.testing.simulated.pair import PRICES, SimulatedStrong, SimulatedWeak
+    from langchain_intercascade.testing.simulated.problems import Problem, grade, problems
+    from langchain_intercascade.testing.stub.book import Fault
+    from langchain_intercascade.testing.stub.reply import StubReply
+    from langchain_intercascade.testing.stub.server import StubServer
 
 _WHERE = {
-    "PRICES": "simulated",
-    "Problem": "simulated_problems",
+    "Fault": "stub.book",
+    "PRICES": "simulated.pair",
+    "Problem": "simulated.problems",
     "RecordedChatModel": "recorded",
     "Recording": "recorded",
     "Reply": "scripted",
     "ScriptedChatModel": "scripted",
-    "SimulatedStrong": "simulated",
-    "SimulatedWeak": "simulated",
+    "SimulatedStrong": "simulated.pair",
+    "SimulatedWeak": "simulated.pair",
+    "StubReply": "stub.reply",
+    "StubServer": "stub.server",
     "UnrecordedPromptError": "recorded",
-    "grade": "simulated_problems",
-    "problems": "simulated_problems",
+    "check_repository": "repository_contract",
+    "grade": "simulated.problems",
+    "problems": "simulated.problems",
 }
 
 __all__ = [
     "PRICES",
+    "Fault",
     "Problem",
     "RecordedChatModel",
     "Recording",
@@ -38,7 +47,10 @@ __all__ = [
     "ScriptedChatModel",
     "SimulatedStrong",
     "SimulatedWeak",
+    "StubReply",
+    "StubServer",
     "UnrecordedPromptError",
+    "check_repository",
     "grade",
     "problems",
 ]

@@ -33,7 +33,7 @@ class Reply:
     usage: tuple[int, int] | None = None
     """Input and output tokens; counted from the words when not given."""
     cost: float | None = None
-    """Becomes `usage_metadata["total_cost"]`."""
+    """Dollars; becomes `response_metadata["total_cost"]`."""
     finish_reason: str | None = None
     """By default `tool_calls` when there are any, else `stop`."""
     error: BaseException | None = None
@@ -146,18 +146,14 @@ class Answer:
             generation_info={
                 "finish_reason": self.reply.finish_reason or reason,
                 "model_name": self.model_name,
+                **({} if self.reply.cost is None else {"total_cost": self.reply.cost}),
             },
         )
 
     def _usage(self) -> UsageMetadata:
         """Return the tokens used, counted from the words unless they are scripted."""
         asked, said = self.reply.usage or (self._words_asked(), self._words_said())
-        usage = UsageMetadata(input_tokens=asked, output_tokens=said, total_tokens=asked + said)
-        if self.reply.cost is not None:
-            # Not a declared key of `UsageMetadata`, but the one under which LangChain's own
-            # cache states what an answer cost.
-            usage["total_cost"] = self.reply.cost  # type: ignore[typeddict-unknown-key]
-        return usage
+        return UsageMetadata(input_tokens=asked, output_tokens=said, total_tokens=asked + said)
 
     def _words_asked(self) -> int:
         """Count the prompt's tokens."""

@@ -183,7 +183,7 @@ class RecordedChatModel(ScriptedChatModel):
         ...     logprobs=True,
         ... )
         >>> answer = model.invoke("Answer briefly. 2 + 2?")
-        >>> answer.content, answer.usage_metadata["total_cost"], playback_of(answer)["correct"]
+        >>> answer.content, answer.response_metadata["total_cost"], playback_of(answer)["correct"]
         ('4', 1e-05, True)
         >>> [entry["logprob"] for entry in answer.response_metadata["logprobs"]["content"]]
         [-0.25]

@@ -21,9 +21,9 @@ from langchain_intercascade import (
     State,
     StrongModelError,
 )
-from langchain_intercascade.testing.stub_book import Fault
-from langchain_intercascade.testing.stub_reply import StubReply
-from langchain_intercascade.testing.stub_server import StubServer
+from langchain_intercascade.testing.stub.book import Fault
+from langchain_intercascade.testing.stub.reply import StubReply
+from langchain_intercascade.testing.stub.server import StubServer
 from tests.cascades import ADVICE, QUERY, SIBLING
 from tests.conftest import Colour
 

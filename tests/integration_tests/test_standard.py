@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from langchain_intercascade import InterCascade
 from langchain_intercascade.testing import ScriptedChatModel
-from langchain_intercascade.testing.stub_server import StubServer
+from langchain_intercascade.testing.stub.server import StubServer
 
 ONE_START = "it demands that exactly one model run is traced; a cascade traces the models inside it"
 

@@ -111,9 +111,11 @@ def test_prices_are_found_with_and_without_a_version() -> None:
 def test_a_cost_that_the_model_reports_wins() -> None:
     """Zero is what a cache reports, and is not unknown."""
     usage: Any = {"input_tokens": 5, "output_tokens": 5, "total_tokens": 10, "total_cost": 0}
-    message = AIMessage("x", usage_metadata=usage, response_metadata={"model_name": "m"})
+    cached = AIMessage("x", usage_metadata=usage, response_metadata={"model_name": "m"})
+    told = AIMessage("x", response_metadata={"model_name": "m", "total_cost": 0.25})
 
-    assert Prices({"m": (1, 1)}).cost(message) == 0
+    assert Prices({"m": (1, 1)}).cost(cached) == 0
+    assert Prices({"m": (1, 1)}).cost(told) == 0.25
     assert Prices().cost(AIMessage("x")) is None
 
 

@@ -19,7 +19,7 @@ from langchain_intercascade.cli.app import COMMANDS, app
 from langchain_intercascade.repository.edge import EdgeRepository
 from langchain_intercascade.strategy import State
 from langchain_intercascade.testing import Problem, grade, problems
-from langchain_intercascade.testing.stub_server import Fault, StubReply, StubServer
+from langchain_intercascade.testing.stub.server import Fault, StubReply, StubServer
 
 HEAVY = {"langchain", "langchain_core", "langgraph", "numpy", "pydantic", "qdrant_client"} | {
     "qdrant_edge"

@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from langchain_intercascade.testing.stub_server import StubServer
+from langchain_intercascade.testing.stub.server import StubServer
 
 HOW = ["invoke", "ainvoke", "stream", "astream"]
 

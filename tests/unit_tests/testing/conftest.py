@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from langchain_intercascade.testing.stub_server import StubServer
+from langchain_intercascade.testing.stub.server import StubServer
 
 
 @pytest.fixture(scope="module")

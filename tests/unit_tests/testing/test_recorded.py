@@ -58,9 +58,8 @@ def test_an_answer_is_what_was_recorded(colour: Colour) -> None:
 
     assert "yes" == answer.content
     assert [-0.5] == logprobs_of(answer)
-    assert {"input_tokens": 7, "output_tokens": 1, "total_tokens": 8, "total_cost": 2e-5} == dict(
-        answer.usage_metadata or {}
-    )
+    assert {"input_tokens": 7, "output_tokens": 1, "total_tokens": 8} == answer.usage_metadata
+    assert 2e-5 == answer.response_metadata["total_cost"]
     assert "real" == answer.response_metadata["model_name"]
     assert playback_of(answer) == {
         "correct": False,

@@ -29,8 +29,8 @@ from langchain_intercascade.testing import (
     grade,
     problems,
 )
-from langchain_intercascade.testing.simulated_families import FAMILIES, KNOWN
-from langchain_intercascade.testing.simulated_problems import numbers_in, recognised
+from langchain_intercascade.testing.simulated.families import FAMILIES, KNOWN
+from langchain_intercascade.testing.simulated.problems import numbers_in, recognised
 from tests.conftest import Colour
 
 UNKNOWN = sorted(set(FAMILIES) - KNOWN)

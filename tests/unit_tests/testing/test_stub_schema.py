@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from langchain_intercascade.testing.stub_schema import value_for_schema
+from langchain_intercascade.testing.stub.schema import value_for_schema
 
 
 class Colour(Enum):

@@ -20,7 +20,7 @@ from langchain_core.tools import tool
 from langchain_openai import OpenAIEmbeddings
 from pydantic import BaseModel, SecretStr
 
-from langchain_intercascade.testing.stub_server import (
+from langchain_intercascade.testing.stub.server import (
     StubReply,
     StubServer,
     Usage,
@@ -268,7 +268,7 @@ def test_a_closed_server_hangs_up() -> None:
 
 def test_the_server_runs_by_hand() -> None:
     """It prints its address first and ends in peace when interrupted."""
-    command = [sys.executable, "-m", "langchain_intercascade.testing.stub_server", "--port", "0"]
+    command = [sys.executable, "-m", "langchain_intercascade.testing.stub.server", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         address = process.stdout.readline()

@@ -14,7 +14,7 @@ import httpx
 import openai
 import pytest
 
-from langchain_intercascade.testing.stub_server import (
+from langchain_intercascade.testing.stub.server import (
     EMPTY_BODY,
     MALFORMED_JSON,
     Fault,

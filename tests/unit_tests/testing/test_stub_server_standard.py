@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_openai import ChatOpenAI
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 
-from langchain_intercascade.testing.stub_server import StubServer
+from langchain_intercascade.testing.stub.server import StubServer
 
 
 # Streaming a pydantic schema, ChatOpenAI serialises an event that already holds the parsed object.

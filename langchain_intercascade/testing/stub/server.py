@@ -10,7 +10,7 @@ and the errors that a provider sends on a bad day.
         ChatOpenAI(base_url=server.base_url, api_key="any", model="weak").invoke("2 + 2?")
         assert server.calls("weak") == 2
 
-By hand, `python -m langchain_intercascade.testing.stub_server --port 8000` serves
+By hand, `python -m langchain_intercascade.testing.stub.server --port 8000` serves
 the models `weak`, `strong` and `embedding` until it is interrupted.
 """
 
@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from http.server import ThreadingHTTPServer
 from typing import Any, Self
 
-from langchain_intercascade.testing.stub_book import (
+from langchain_intercascade.testing.stub.book import (
     EMPTY_BODY,
     MALFORMED_JSON,
     Behaviour,
@@ -37,8 +37,8 @@ from langchain_intercascade.testing.stub_book import (
     Respond,
     Usage,
 )
-from langchain_intercascade.testing.stub_http import StubHandler
-from langchain_intercascade.testing.stub_reply import StubReply, default_reply
+from langchain_intercascade.testing.stub.http import StubHandler
+from langchain_intercascade.testing.stub.reply import StubReply, default_reply
 
 __all__ = [
     "EMPTY_BODY",

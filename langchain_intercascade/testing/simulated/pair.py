@@ -26,16 +26,16 @@ from pydantic import Field, model_validator
 from langchain_intercascade.testing._reply import Reply
 from langchain_intercascade.testing._tokens import split_tokens
 from langchain_intercascade.testing.scripted import ScriptedChatModel
-from langchain_intercascade.testing.simulated_families import KNOWN
-from langchain_intercascade.testing.simulated_problems import numbers_in, recognised
-from langchain_intercascade.testing.simulated_reading import (
+from langchain_intercascade.testing.simulated.families import KNOWN
+from langchain_intercascade.testing.simulated.problems import numbers_in, recognised
+from langchain_intercascade.testing.simulated.reading import (
     Note,
     best_note,
     last_human_text,
     notes_and_question,
 )
-from langchain_intercascade.testing.simulated_steps import Worked, carried_out, with_a_slip
-from langchain_intercascade.testing.simulated_writing import (
+from langchain_intercascade.testing.simulated.steps import Worked, carried_out, with_a_slip
+from langchain_intercascade.testing.simulated.writing import (
     guess,
     short_answer,
     strategy,
@@ -77,12 +77,12 @@ class _Simulated(ScriptedChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         """Name the provider for traces."""
         params = super()._get_ls_params(stop=stop, **kwargs)
-        params["ls_provider"] = "simulated"
+        params["ls_provider"] = "simulated.pair"
         return params
 
     @property
     def _llm_type(self) -> str:
-        return "simulated"
+        return "simulated.pair"
 
 
 class SimulatedWeak(_Simulated):

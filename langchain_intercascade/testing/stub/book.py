@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeAlias
 
-from langchain_intercascade.testing.stub_errors import RequestError
-from langchain_intercascade.testing.stub_reply import StubReply, default_reply
+from langchain_intercascade.testing.stub.errors import RequestError
+from langchain_intercascade.testing.stub.reply import StubReply, default_reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

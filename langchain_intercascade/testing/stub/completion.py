@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from langchain_intercascade.testing._tokens import logprob_entries, split_tokens, spread_logprobs
-from langchain_intercascade.testing.stub_errors import bad_request
-from langchain_intercascade.testing.stub_reply import Request, StubReply, text_of
+from langchain_intercascade.testing.stub.errors import bad_request
+from langchain_intercascade.testing.stub.reply import Request, StubReply, text_of
 
 
 class Event(NamedTuple):

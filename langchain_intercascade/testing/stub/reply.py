@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from langchain_intercascade.testing._tokens import split_tokens, spread_logprobs
-from langchain_intercascade.testing.stub_errors import bad_request
-from langchain_intercascade.testing.stub_schema import value_for_schema
+from langchain_intercascade.testing.stub.errors import bad_request
+from langchain_intercascade.testing.stub.schema import value_for_schema
 
 Request: TypeAlias = dict[str, Any]
 """The body of a chat completion request, as the client sent it."""

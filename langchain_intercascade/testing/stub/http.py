@@ -12,11 +12,11 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
 
-from langchain_intercascade.testing.stub_book import Behaviour, Book, Fault, Recorded
-from langchain_intercascade.testing.stub_completion import Completion, check, complete
-from langchain_intercascade.testing.stub_embeddings import embeddings_body
-from langchain_intercascade.testing.stub_errors import RequestError, bad_request
-from langchain_intercascade.testing.stub_reply import StubReply, default_reply
+from langchain_intercascade.testing.stub.book import Behaviour, Book, Fault, Recorded
+from langchain_intercascade.testing.stub.completion import Completion, check, complete
+from langchain_intercascade.testing.stub.embeddings import embeddings_body
+from langchain_intercascade.testing.stub.errors import RequestError, bad_request
+from langchain_intercascade.testing.stub.reply import StubReply, default_reply
 
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from langchain_intercascade.testing.simulated_families import FAMILIES
-from langchain_intercascade.testing.simulated_family import Family
-from langchain_intercascade.testing.simulated_steps import carried_out, with_a_slip, written
+from langchain_intercascade.testing.simulated.families import FAMILIES
+from langchain_intercascade.testing.simulated.family import Family
+from langchain_intercascade.testing.simulated.steps import carried_out, with_a_slip, written
 
 _NAMES: Final = (
     *("Aisha", "Bruno", "Chidi", "Dalia", "Emre", "Farah", "Goran", "Hana", "Ines", "Jonas"),

@@ -22,7 +22,7 @@ class Family:
             and so on, in this order in every story; `{name}`, `{other}`, `{box}` and
             `{thing}` are words.
         numbers: The values that each number may take.
-        steps: How it is solved, in the controlled English of `simulated_steps`.
+        steps: How it is solved, in the controlled English of `steps`.
         title: What the kind is called.
         when: How it is recognised.
         unless: Look-alikes that are solved otherwise; may be empty.

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from langchain_intercascade.testing.simulated_family import Family
-from langchain_intercascade.testing.simulated_steps import Worked, carried_out, written
+from langchain_intercascade.testing.simulated.family import Family
+from langchain_intercascade.testing.simulated.steps import Worked, carried_out, written
 
 _WORKED: Final = """\
 Let us go through this slowly and in order.

@@ -1,4 +1,4 @@
-"""The families that simulated problems are drawn from, read from `simulated_families.toml`."""
+"""The families that simulated problems are drawn from, read from `families.toml`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from langchain_intercascade.testing.simulated_family import Family
+from langchain_intercascade.testing.simulated.family import Family
 
 
 def _read() -> dict[str, Family]:

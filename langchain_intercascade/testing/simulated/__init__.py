@@ -1,0 +1,1 @@
+"""A simulated pair: a weak and a strong model that really read their prompts."""
