@@ -262,10 +262,10 @@ def out_of_sight(callbacks: Callbacks) -> Callbacks:
 def _laid_over(base: RunnableConfig, changes: dict[str, Any]) -> RunnableConfig:
     """Return `base` with `changes`; tags and metadata are added to, the rest is replaced."""
     merged = cast("RunnableConfig", {**base, **changes})
-    if QUIET in changes.get("tags", ()):
-        merged["callbacks"] = out_of_sight(base.get("callbacks"))
     if "tags" in changes:
         merged["tags"] = [*(base.get("tags") or []), *changes["tags"]]
     if "metadata" in changes:
         merged["metadata"] = {**(base.get("metadata") or {}), **changes["metadata"]}
+    if QUIET in (merged.get("tags") or ()):
+        merged["callbacks"] = out_of_sight(base.get("callbacks"))
     return merged

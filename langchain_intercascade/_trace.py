@@ -14,7 +14,7 @@ from langchain_core.callbacks import CallbackManager
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.utils.uuid import uuid7
 
-from langchain_intercascade._steps import QUIET, out_of_sight
+from langchain_intercascade._steps import QUIET
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -59,7 +59,7 @@ class Scope:
             inheritable_metadata=self.metadata,
         )
         manager.parent_run_id = self.run_id
-        return {"callbacks": out_of_sight(manager), "tags": [QUIET]}
+        return {"callbacks": manager, "tags": [QUIET]}
 
 
 def scoped(config: RunnableConfig | None) -> tuple[RunnableConfig, Scope]:

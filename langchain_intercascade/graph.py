@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import get_runtime
 
+from langchain_intercascade._events import announced
 from langchain_intercascade._seal import sealed, unsealed
 from langchain_intercascade._steps import Steps, arun, run
 from langchain_intercascade.nodes.confidence_gate import accept_or_defer
@@ -98,7 +100,7 @@ class _Node(Runnable["CascadeState", "Update"]):
 
     def __init__(self, name: str, body: Body, built: Run) -> None:
         self.name = name
-        self._body = body
+        self._body = announced(name, body, also=_write)
         self._built = built
 
     def invoke(
@@ -120,3 +122,8 @@ class _Node(Runnable["CascadeState", "Update"]):
     def _steps(self, state: CascadeState) -> Steps[Update]:
         # Without a context LangGraph's runtime holds `None`.
         return self._body(unsealed(state), self._built.under(get_runtime(Settings).context))
+
+
+def _write(event: dict[str, Any]) -> None:
+    """Write to the `custom` stream of the run that this node is part of."""
+    get_stream_writer()(event)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from langchain_intercascade._events import announced
 from langchain_intercascade.nodes.confidence_gate import accept_or_defer
 from langchain_intercascade.state import CascadeState
 
@@ -24,16 +25,17 @@ if TYPE_CHECKING:
 def walk(nodes: Nodes, messages: Sequence[BaseMessage], run: Run) -> Steps[CascadeState]:
     """Run the six bodies over `messages`; the last message of the final state is the answer."""
     state = cast("CascadeState", {"messages": list(messages)})
-    for body in (nodes.retrieve_strategies, nodes.weak_generate, nodes.confidence_gate):
-        state = yield from _stepped(body, state, run)
+    for name in ("retrieve_strategies", "weak_generate", "confidence_gate"):
+        state = yield from _stepped(nodes, name, state, run)
     if accept_or_defer(state) == "defer":
-        for body in (nodes.strong_generate, nodes.distill_strategy, nodes.store):
-            state = yield from _stepped(body, state, run)
+        for name in ("strong_generate", "distill_strategy", "store"):
+            state = yield from _stepped(nodes, name, state, run)
     return state
 
 
-def _stepped(body: Body, state: CascadeState, run: Run) -> Steps[CascadeState]:
-    update = yield from body(state, run)
+def _stepped(nodes: Nodes, name: str, state: CascadeState, run: Run) -> Steps[CascadeState]:
+    body: Body = getattr(nodes, name)
+    update = yield from announced(name, body)(state, run)
     return _absorbed(state, update)
 
 
