@@ -5,6 +5,7 @@ Both hosts, the graph and the chat model, run the same `Parts`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, cast
 
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from langchain_intercascade.strategy import Strategy
 
 Model: TypeAlias = "Runnable[Any, AIMessage] | str"
+
+_KEY_NAME = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:API_KEY|API_TOKEN|TOKEN)\b")
 
 DEFAULT_THRESHOLD = 0.9
 """Used when none is given, and named as uncalibrated in every record."""
@@ -255,8 +258,11 @@ def _from_string(name: str, role: str) -> Runnable[Any, AIMessage]:
         raise ConfigurationError(msg) from error
     try:
         return cast("Runnable[Any, AIMessage]", init_chat_model(name))
-    except Exception as error:
+    except Exception as error:  # each provider complains of a missing key in its own way
+        key = _KEY_NAME.search(str(error))
         msg = f"{role}={name!r} could not be turned into a model: {error}"
+        if key is not None:
+            msg = f"{role}={name!r} needs a key: set the environment variable {key[0]}."
         raise ConfigurationError(msg) from error
 
 

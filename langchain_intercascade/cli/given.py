@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from langchain_intercascade.errors import ConfigurationError, InterCascadeError
+from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.parts import as_model
 from langchain_intercascade.testing import SimulatedStrong, SimulatedWeak
 from langchain_intercascade.threshold.base import ALWAYS_DEFER, checked_threshold
@@ -20,14 +19,13 @@ if TYPE_CHECKING:
     from langchain_intercascade.repository.base import StrategyRepository
     from langchain_intercascade.threshold.base import ThresholdValue
 
-SIMULATED: Final = "simulated.pair"
+SIMULATED: Final = "simulated"
 """The word for a simulated model, where the name of a real one could stand."""
 
 _SIMULATED: Final[dict[str, Callable[[], Runnable[Any, AIMessage]]]] = {
     "weak": SimulatedWeak,
     "strong": SimulatedStrong,
 }
-_KEY_NAME: Final = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:API_KEY|API_TOKEN|TOKEN)\b")
 
 
 def model(name: str, role: str) -> Runnable[Any, AIMessage]:
@@ -40,15 +38,7 @@ def model(name: str, role: str) -> Runnable[Any, AIMessage]:
     Raises:
         ConfigurationError: There is no such model, or its package or key is missing.
     """
-    if name == SIMULATED:
-        return _SIMULATED[role]()
-    try:
-        return as_model(name, role)
-    except InterCascadeError:
-        raise
-    except Exception as error:  # noqa: BLE001 - each provider has its own family of errors for a missing key
-        # Their text is in the message, so far as it helps.
-        raise ConfigurationError(_not_set_up(name, role, error)) from None
+    return _SIMULATED[role]() if name == SIMULATED else as_model(name, role)
 
 
 def threshold(text: str | None) -> ThresholdValue | None:
@@ -87,10 +77,3 @@ def existing_repository(
         msg = f"There is no repository in {path}. `ask` and `demo` make one where --path says."
         raise ConfigurationError(msg)
     return EdgeRepository(path)
-
-
-def _not_set_up(name: str, role: str, error: Exception) -> str:
-    found = _KEY_NAME.search(str(error))
-    if found:
-        return f"--{role} {name} needs a key: set the environment variable {found[0]}."
-    return f"--{role} {name} could not be set up ({type(error).__name__}): {error}"

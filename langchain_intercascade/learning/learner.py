@@ -110,8 +110,7 @@ class Learner:
         self._known_tenants: set[str] = set()
         self._changed = threading.Condition()
         self._worker: threading.Thread | None = None
-        # The process may end, but not in the middle of writing a lesson.
-        atexit.register(_close, weakref.ref(self))
+        self._awaited_at_exit = False
 
     def submit(self, pending: Strategy) -> bool:
         """Queue a lesson that is already written down; say whether there was room.
@@ -175,12 +174,21 @@ class Learner:
         job = _Job(time.monotonic() + after, self._submitted, strategy_id, tenant, tries)
         heapq.heappush(self._jobs, job)
         if self._worker is None:
-            self._worker = threading.Thread(
-                target=self._work, name="inter-cascade-learner", daemon=True
-            )
-            self._worker.start()
+            self._start()
         self._changed.notify_all()
         return True
+
+    def _start(self) -> None:
+        """Start the worker; to be called with the lock held."""
+        if not self._awaited_at_exit:
+            # The process may end, but not in the middle of writing a lesson.  Registered only now
+            # so that it runs before the repository, opened earlier, gives back its files.
+            atexit.register(_close, weakref.ref(self))
+            self._awaited_at_exit = True
+        self._worker = threading.Thread(
+            target=self._work, name="inter-cascade-learner", daemon=True
+        )
+        self._worker.start()
 
     def _work(self) -> None:
         while (job := self._take()) is not None:

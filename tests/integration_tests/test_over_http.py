@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.callbacks import UsageMetadataCallbackHandler
-from langchain_openai import ChatOpenAI, OpenAIEmbeddings
+from langchain_openai import OpenAIEmbeddings
 from pydantic import SecretStr
 
 from langchain_intercascade import (
@@ -21,28 +20,12 @@ from langchain_intercascade import (
     State,
     StrongModelError,
 )
-from langchain_intercascade.testing.stub.book import Fault
-from langchain_intercascade.testing.stub.reply import StubReply
-from langchain_intercascade.testing.stub.server import StubServer
+from langchain_intercascade.testing import Fault, StubReply, StubServer
 from tests.cascades import ADVICE, QUERY, SIBLING
 from tests.conftest import Colour
+from tests.integration_tests.conftest import MakeClient
 
-CLIENTS: list[ChatOpenAI] = []
-
-
-@pytest.fixture(scope="module")
-def listening(event_loop_runner: asyncio.Runner) -> Iterator[StubServer]:
-    """One server for the module; the clients that were made are closed before it."""
-    with StubServer() as server:
-        yield server
-        event_loop_runner.run(close_clients())
-
-
-async def close_clients() -> None:
-    """Close the connections that the asynchronous clients keep open for the next request."""
-    for client in CLIENTS:
-        await client.root_async_client.close()
-    CLIENTS.clear()
+MakeCascade = Callable[..., InterCascade]
 
 
 @pytest.fixture
@@ -65,24 +48,22 @@ def unsure(server: StubServer) -> None:
     server.model("weak", lambda _: "CANARY six", logprob=-2.0)
 
 
-def model(server: StubServer, name: str, **fields: Any) -> ChatOpenAI:
-    """A client for one of the server's models, which does not retry by itself."""
-    fields = {"max_retries": 0, "stream_usage": True} | fields
-    client = ChatOpenAI(base_url=server.base_url, api_key=SecretStr("test"), model=name, **fields)
-    CLIENTS.append(client)
-    return client
+@pytest.fixture
+def cascade_of(client: MakeClient) -> Callable[..., InterCascade]:
+    """Makes cascades over the server that learn before they answer."""
+
+    def make(**options: Any) -> InterCascade:
+        defaults: dict[str, Any] = {"threshold": 0.5, "learning": "inline"}
+        return InterCascade(weak=client("weak"), strong=client("strong"), **(defaults | options))
+
+    return make
 
 
-def cascade_of(server: StubServer, **options: Any) -> InterCascade:
-    """A cascade over the server that learns before it answers."""
-    defaults: dict[str, Any] = {"threshold": 0.5, "learning": "inline"}
-    weak, strong = model(server, "weak"), model(server, "strong")
-    return InterCascade(weak=weak, strong=strong, **(defaults | options))
-
-
-def test_an_accepted_query_makes_one_call(server: StubServer, colour: Colour) -> None:
+def test_an_accepted_query_makes_one_call(
+    server: StubServer, colour: Colour, cascade_of: MakeCascade
+) -> None:
     """One HTTP chat call, with log-probabilities asked for and no streaming."""
-    with cascade_of(server) as cascade:
+    with cascade_of() as cascade:
         answer = colour.invoke(cascade, QUERY)
 
     assert answer.content == "five pears"
@@ -92,11 +73,13 @@ def test_an_accepted_query_makes_one_call(server: StubServer, colour: Colour) ->
 
 
 @pytest.mark.parametrize("how", ["invoke", "stream"])
-def test_a_deferred_query_makes_three_calls(server: StubServer, colour: Colour, how: str) -> None:
+def test_a_deferred_query_makes_three_calls(
+    server: StubServer, colour: Colour, how: str, cascade_of: MakeCascade
+) -> None:
     """Weak, strong and distil, and the caller's usage count equals the server's bill."""
     unsure(server)
     usage = UsageMetadataCallbackHandler()
-    with cascade_of(server) as cascade:
+    with cascade_of() as cascade:
         result = getattr(colour, how)(cascade, QUERY, {"callbacks": [usage]})
         answer = result if how == "invoke" else sum(result[1:], start=result[0])
         stored = cascade.repository.count(tenant="default", states=[State.ACTIVE])
@@ -109,10 +92,12 @@ def test_a_deferred_query_makes_three_calls(server: StubServer, colour: Colour, 
     assert answer.usage_metadata["total_tokens"] == sum(billed.values())
 
 
-def test_the_next_similar_query_carries_the_strategy(server: StubServer, colour: Colour) -> None:
+def test_the_next_similar_query_carries_the_strategy(
+    server: StubServer, colour: Colour, cascade_of: MakeCascade
+) -> None:
     """In the weak model's request over the wire, in the user's message, and nowhere else."""
     unsure(server)
-    with cascade_of(server) as cascade:
+    with cascade_of() as cascade:
         colour.invoke(cascade, QUERY)
         colour.invoke(cascade, SIBLING)
 
@@ -124,12 +109,12 @@ def test_the_next_similar_query_carries_the_strategy(server: StubServer, colour:
 
 
 def test_deleting_the_repository_in_mid_run_still_answers(
-    server: StubServer, colour: Colour, tmp_path: Path
+    server: StubServer, colour: Colour, tmp_path: Path, cascade_of: MakeCascade
 ) -> None:
     """What is lost is the memory, not the answer; closing says that it is lost."""
     unsure(server)
     repository = EdgeRepository(tmp_path / "store")
-    with cascade_of(server, repository=repository) as cascade:
+    with cascade_of(repository=repository) as cascade:
         colour.invoke(cascade, QUERY)
         shutil.rmtree(tmp_path / "store")
         answers = [colour.invoke(cascade, f"{SIBLING} ({i})") for i in range(3)]
@@ -139,10 +124,12 @@ def test_deleting_the_repository_in_mid_run_still_answers(
         repository.close()
 
 
-def test_a_wrong_key_is_raised_and_not_deferred_around(server: StubServer, colour: Colour) -> None:
+def test_a_wrong_key_is_raised_and_not_deferred_around(
+    server: StubServer, colour: Colour, cascade_of: MakeCascade
+) -> None:
     """The strong model is never called."""
     server.fail("weak", Fault(status=401))
-    with cascade_of(server) as cascade, pytest.raises(ConfigurationError, match="key"):
+    with cascade_of() as cascade, pytest.raises(ConfigurationError, match="key"):
         colour.invoke(cascade, QUERY)
 
     assert server.calls("strong") == 0
@@ -160,22 +147,24 @@ def test_a_wrong_key_is_raised_and_not_deferred_around(server: StubServer, colou
     ],
 )
 def test_a_weak_outage_yields_the_strong_answer(
-    server: StubServer, colour: Colour, fault: Fault
+    server: StubServer, colour: Colour, fault: Fault, cascade_of: MakeCascade
 ) -> None:
     """Whatever goes wrong on the way to the weak model."""
     server.fail("weak", fault)
-    with cascade_of(server) as cascade:
+    with cascade_of() as cascade:
         answer = colour.invoke(cascade, QUERY)
 
     assert answer.content == "They have five pears."
     assert answer.response_metadata["inter_cascade"]["reason"] == "weak_failed"
 
 
-def test_a_weak_timeout_yields_the_strong_answer(server: StubServer, colour: Colour) -> None:
+def test_a_weak_timeout_yields_the_strong_answer(
+    server: StubServer, colour: Colour, cascade_of: MakeCascade, client: MakeClient
+) -> None:
     """The request is given up after the client's own timeout."""
     server.fail("weak", Fault(hang=30))
-    weak = model(server, "weak", timeout=0.2)
-    with cascade_of(server) as cascade:
+    weak = client("weak", timeout=0.2)
+    with cascade_of() as cascade:
         impatient = InterCascade(
             weak=weak, strong=cascade.strong, repository=cascade.repository, learning="off"
         )
@@ -184,11 +173,13 @@ def test_a_weak_timeout_yields_the_strong_answer(server: StubServer, colour: Col
     assert answer.content == "They have five pears."
 
 
-def test_a_strong_outage_is_a_typed_error(server: StubServer, colour: Colour) -> None:
+def test_a_strong_outage_is_a_typed_error(
+    server: StubServer, colour: Colour, cascade_of: MakeCascade
+) -> None:
     """It carries the weak answer, and nothing is stored."""
     unsure(server)
     server.fail("strong", Fault(status=503))
-    with cascade_of(server) as cascade:
+    with cascade_of() as cascade:
         with pytest.raises(StrongModelError) as caught:
             colour.invoke(cascade, QUERY)
 
@@ -197,7 +188,9 @@ def test_a_strong_outage_is_a_typed_error(server: StubServer, colour: Colour) ->
         assert cascade.repository.count(tenant="default") == 0
 
 
-def test_a_remote_encoder_is_asked_once_per_text(server: StubServer) -> None:
+def test_a_remote_encoder_is_asked_once_per_text(
+    server: StubServer, cascade_of: MakeCascade
+) -> None:
     """The vector of the query is used for the search and for the lesson."""
     unsure(server)
     embeddings = OpenAIEmbeddings(
@@ -207,15 +200,15 @@ def test_a_remote_encoder_is_asked_once_per_text(server: StubServer) -> None:
         check_embedding_ctx_length=False,
     )
     with EdgeRepository(embeddings=embeddings) as repository:
-        with cascade_of(server, repository=repository) as cascade:
+        with cascade_of(repository=repository) as cascade:
             cascade.invoke(QUERY)
 
         assert server.calls("embedding") == 2  # the probe and the query
         assert repository.count(tenant="default", states=[State.ACTIVE]) == 1
 
 
-def test_the_responses_api_is_refused_when_it_is_built(server: StubServer) -> None:
+def test_the_responses_api_is_refused_when_it_is_built(client: MakeClient) -> None:
     """LangChain returns no log-probabilities through it, so the gate could never accept."""
-    weak = model(server, "weak", use_responses_api=True)
+    weak = client("weak", use_responses_api=True)
     with pytest.raises(ConfigurationError, match="use_responses_api=False"):
-        InterCascade(weak=weak, strong=model(server, "strong"))
+        InterCascade(weak=weak, strong=client("strong"))

@@ -68,13 +68,14 @@ def test_a_graph_writes_them_to_its_custom_stream(colour: Colour) -> None:
 async def test_event_streams_show_them() -> None:
     """`astream_events`, of the chat model as of the graph."""
     with cascade_of() as cascade:
-        for runnable, asked in (
+        both: list[Any] = [
             (cascade, QUERY),
             (cascade.graph, {"messages": [HumanMessage(QUERY)]}),
-        ):
+        ]
+        for runnable, asked in both:
             events = [
                 event["name"]
-                async for event in runnable.astream_events(asked, version="v2")  # type: ignore[attr-defined]  # both have it
+                async for event in runnable.astream_events(asked, version="v2")
                 if event["event"] == "on_custom_event"
             ]
             assert [name.removeprefix("inter_cascade.") for name in events][:3] == DEFERRED[:3]

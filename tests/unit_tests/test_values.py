@@ -24,6 +24,7 @@ from langchain_intercascade import (
     Strategy,
     TenantError,
 )
+from langchain_intercascade.equipment import misfit
 from langchain_intercascade.nodes.distill_strategy import parse_advice
 from langchain_intercascade.nodes.weak_generate import strategies_block
 from langchain_intercascade.reply import flaw
@@ -206,3 +207,17 @@ def test_a_fenced_reply_with_extra_fields_is_read() -> None:
     reply = '```json\n{"title": "T", "when_to_use": "w", "steps": ["s"], "mood": "fine"}\n```'
 
     assert parse_advice(reply).title == "T"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"type": "nonsense"}, {"$ref": "http://127.0.0.1:9/schema.json"}, {"$ref": "#/$defs/x"}],
+)
+def test_a_schema_that_cannot_be_used_is_refused_and_nothing_is_fetched(
+    schema: dict[str, Any],
+) -> None:
+    """A tool's schema may come from anywhere."""
+    tools = [{"function": {"name": "f", "parameters": schema}}]
+    answer = AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": "1"}])
+    with pytest.raises(ConfigurationError, match="not valid JSON schema"):
+        misfit(answer, {"tools": tools})

@@ -77,12 +77,12 @@ class _Simulated(ScriptedChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         """Name the provider for traces."""
         params = super()._get_ls_params(stop=stop, **kwargs)
-        params["ls_provider"] = "simulated.pair"
+        params["ls_provider"] = "simulated"
         return params
 
     @property
     def _llm_type(self) -> str:
-        return "simulated.pair"
+        return "simulated"
 
 
 class SimulatedWeak(_Simulated):

@@ -338,13 +338,13 @@ def test_a_threshold_out_of_range_is_explained(cli: Cli, threshold: str) -> None
 
 
 def test_a_missing_key_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variable to set, and which option needs it."""
+    """The variable to set, and which model needs it."""
     pytest.importorskip("langchain")
     pytest.importorskip("langchain_openai")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     result = cli("ask", EASY, "--weak", "openai:gpt-4o-mini", "--strong", "simulated")
 
-    assert_explained(result, 2, "--weak openai:gpt-4o-mini", "OPENAI_API_KEY")
+    assert_explained(result, 2, "openai:gpt-4o-mini", "OPENAI_API_KEY")
     assert 1 == len(result.stderr.splitlines())
 
 

@@ -17,6 +17,7 @@ from langchain_intercascade.learning.learner import Learner
 from langchain_intercascade.learning.lesson import MAX_ATTEMPTS, set_back
 from langchain_intercascade.strategy import Advice, Lesson, Origin, pending_lesson
 
+ROOT = Path(__file__).parents[3]
 ADVICE = Advice(title="Sums", when_to_use="Adding.", steps=("Add.",))
 
 
@@ -203,6 +204,7 @@ def test_a_process_that_just_ends_loses_no_lesson(tmp_path: Path) -> None:
         text=True,
         check=True,
         timeout=60,
+        cwd=ROOT,
     )
     with EdgeRepository(tmp_path / "store") as repository:
         kept = repository.scan(tenant="default")
