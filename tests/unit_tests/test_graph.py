@@ -92,3 +92,14 @@ def test_its_input_is_messages_and_its_output_names_the_record() -> None:
         "learning",
         "force",
     }
+
+
+@pytest.mark.parametrize("mode", ["values", "updates"])
+def test_streams_show_the_answer_and_the_record_only(colour: Colour, mode: str) -> None:
+    """The working parts of the state are nobody's business."""
+    graph = deferring_graph().compile()
+    seen: list[Any] = colour.stream(graph, {"messages": [HumanMessage(QUERY)]}, stream_mode=mode)
+    states = [list(each.values()) if mode == "updates" else [each] for each in seen]
+
+    shown = {name for state in states for update in state if update for name in update}
+    assert shown == {"messages", "record"}

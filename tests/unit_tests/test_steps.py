@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 
 from langchain_intercascade import BrokenStreamError, ConfigurationError
 from langchain_intercascade._steps import (
+    QUIET,
     Call,
     Fault,
     Steps,
@@ -206,3 +208,28 @@ def test_a_body_is_closed_when_its_driver_is(colour: Colour) -> None:
 
     colour.run(blocking, awaited)
     assert closed == [True]
+
+
+class Tapping(BaseCallbackHandler):
+    """A handler that shows runs to a user while they go on, as event streams do."""
+
+    def tap_output_iter(self, *_: Any) -> None:
+        """What such handlers are known by."""
+
+
+def test_quiet_runs_are_shown_to_nobody_but_traced_by_all(colour: Colour) -> None:
+    """Whether the callbacks come as a list or as a manager."""
+    tracer, tapping = BaseCallbackHandler(), Tapping()
+    seen: list[list[BaseCallbackHandler]] = []
+
+    def note(value: int, config: RunnableConfig) -> int:
+        seen.append(cast("BaseCallbackManager", config["callbacks"]).handlers)
+        return value
+
+    manager = CallbackManager(handlers=[tracer, tapping], inheritable_handlers=[tracer, tapping])
+    for callbacks in ([tracer, tapping], manager):
+        drive(colour, ask(RunnableLambda(note), 1, tags=[QUIET]), {"callbacks": callbacks})
+        drive(colour, ask(RunnableLambda(note), 1), {"callbacks": callbacks})
+
+    assert [tapping in handlers for handlers in seen] == [False, True, False, True]
+    assert all(tracer in handlers for handlers in seen)
