@@ -15,7 +15,7 @@ RESULTS := benchmarks/results
 .DEFAULT_GOAL := help
 # Two checks at once would mix their output; each uses the cores well enough alone.
 .NOTPARALLEL:
-.PHONY: help venv demo test lint format type docs check bench lock test-floor build clean
+.PHONY: help venv demo studio test lint format type docs check bench lock test-floor build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ $(READY): pyproject.toml constraints/pip.txt constraints/dev.txt
 
 demo: $(READY) ## Watch a cascade learn, with simulated models, no key and no network
 	$(BIN)/intercascade demo
+
+studio: $(READY) ## Serve the graph for LangGraph Studio, here, on http://127.0.0.1:2024
+	LANGGRAPH_CLI_NO_ANALYTICS=1 $(BIN)/langgraph dev $(ARGS)
 
 test: $(READY) ## Run every test and every example in docstrings and documentation
 	$(BIN)/python -m pytest $(ARGS)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from langchain_intercascade.repository.edge import EdgeRepository
     from langchain_intercascade.repository.embeddings import HashingEmbeddings
     from langchain_intercascade.repository.qdrant import QdrantRepository
+    from langchain_intercascade.repository.vector_store import VectorStoreRepository
     from langchain_intercascade.state import Settings
     from langchain_intercascade.strategy import Advice, State, Strategy
     from langchain_intercascade.threshold.base import ALWAYS_DEFER, FixedThreshold, Threshold
@@ -77,6 +78,7 @@ _WHERE = {
     "StrongModelError": "errors",
     "TenantError": "errors",
     "Threshold": "threshold.base",
+    "VectorStoreRepository": "repository.vector_store",
     "create_inter_cascade": "graph",
 }
 
@@ -111,6 +113,7 @@ __all__ = [
     "StrongModelError",
     "TenantError",
     "Threshold",
+    "VectorStoreRepository",
     "create_inter_cascade",
 ]
 

@@ -178,8 +178,9 @@ class InterCascade(BaseChatModel):
     ) -> Self:
         """Return a cascade of any number of models, the cheapest first.
 
-        All levels share one repository and one learner: what the last model
-        teaches, every weaker one gets, and it is distilled once.
+        All levels share one repository and one learner: what is taught, every
+        weaker level gets, and it is distilled once, always by the last model, even
+        when a middle one has answered.
 
         Args:
             models: Two or more models, each as for `weak`.

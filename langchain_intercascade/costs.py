@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from langchain_core.messages.ai import UsageMetadata
 
 PER: Final = 1_000_000
+
+_VERSION: Final = re.compile(r"[-@](?:latest|preview|\d[\d.-]*)$")
+"""What providers add to a model's name: a date, a version, or "latest"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +69,15 @@ class Prices:
         """Return the price of `model`, or `None` if it is unknown.
 
         Examples:
-            >>> Prices({"gpt-4o-mini": (0.15, 0.6)}).of("gpt-4o-mini-2024-07-18").input
-            0.15
+            >>> prices = Prices({"gpt-4o": (2.5, 10)})
+            >>> prices.of("gpt-4o-2024-08-06").input
+            2.5
+            >>> prices.of("gpt-4o-mini") is None
+            True
         """
         if (exact := self._prices.get(model)) is not None:
             return exact
-        fitting = [name for name in self._prices if model.startswith(f"{name}-")]
-        return self._prices[max(fitting, key=len)] if fitting else None
+        return self._prices.get(_VERSION.sub("", model))
 
     def cost(self, message: AIMessage, *, model: str = "") -> float | None:
         """Return what `message` cost in dollars, or `None` if that is unknown."""

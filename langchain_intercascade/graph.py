@@ -14,7 +14,13 @@ from langchain_intercascade._seal import sealed, unsealed
 from langchain_intercascade._steps import Steps, arun, run
 from langchain_intercascade.nodes.confidence_gate import accept_or_defer
 from langchain_intercascade.parts import Options, build_parts
-from langchain_intercascade.state import CascadeInput, CascadeOutput, CascadeState, Settings
+from langchain_intercascade.state import (
+    CascadeInput,
+    CascadeOutput,
+    CascadeState,
+    Settings,
+    settings_in,
+)
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -120,8 +126,9 @@ class _Node(Runnable["CascadeState", "Update"]):
         return sealed(await arun(self._steps(input), config))
 
     def _steps(self, state: CascadeState) -> Steps[Update]:
-        # Without a context LangGraph's runtime holds `None`.
-        return self._body(unsealed(state), self._built.under(get_runtime(Settings).context))
+        # Without a context LangGraph's runtime holds `None`; inside another graph, that graph's.
+        settings = settings_in(get_runtime(Settings).context)
+        return self._body(unsealed(state), self._built.under(settings))
 
 
 def _write(event: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, cast
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableWithFallbacks
 from langchain_core.runnables.base import RunnableBindingBase
 
 from langchain_intercascade.confidence.custom import as_confidence
@@ -209,6 +209,9 @@ def prepared_weak(model: Runnable[Any, Any], *, logprobs: bool) -> Runnable[Any,
     if isinstance(model, RunnableBindingBase):
         inner = prepared_weak(model.bound, logprobs=logprobs)
         return model.model_copy(update={"bound": inner})
+    if isinstance(model, RunnableWithFallbacks):
+        several = [prepared_weak(each, logprobs=logprobs) for each in model.runnables]
+        return model.model_copy(update={"runnable": several[0], "fallbacks": several[1:]})
     if not isinstance(model, BaseChatModel):
         return model
     if logprobs and getattr(model, "use_responses_api", None) is True:

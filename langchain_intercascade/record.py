@@ -129,6 +129,7 @@ class DecisionRecord(TypedDict):
         always_strong_cost: What the strong model alone would have cost, `None` when unknown;
             an estimate when the weak answer was accepted.
         faults: Faults survived on the way.
+        inner: The record of the cascade that was asked as the strong model, if it was one.
         versions: Versions of the package and of its prompts.
     """
 
@@ -150,6 +151,7 @@ class DecisionRecord(TypedDict):
     cost: float | None
     always_strong_cost: float | None
     faults: list[FaultNote]
+    inner: DecisionRecord | None
     versions: dict[str, str]
 
 
@@ -174,6 +176,7 @@ def new_record(*, run_id: str, tenant: str, encoder: str) -> DecisionRecord:
         cost=None,
         always_strong_cost=None,
         faults=[],
+        inner=None,
         versions=dict(versions()),
     )
 

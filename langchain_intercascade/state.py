@@ -95,9 +95,13 @@ class Settings(BaseModel):
     threshold: Annotated[float, Field(ge=0, le=1)] | Literal["always_defer"] | None = Field(
         default=None,
         description="Accept the weak answer when its confidence reaches this, from 0 to 1.",
+        examples=[0.8, "always_defer"],
     )
     tenant: str | None = Field(
-        default=None, min_length=1, description="Whose strategies are used and added to."
+        default=None,
+        min_length=1,
+        description="Whose strategies are used and added to.",
+        examples=["acme"],
     )
     k: int | None = Field(
         default=None, ge=0, le=MAX_K, description="How many strategies to show at most."
@@ -144,6 +148,30 @@ class Run:
             return self
         said = {name: value for name, value in settings if value is not None}
         return replace(self, **said) if said else self
+
+
+def settings_in(context: object) -> Settings | None:
+    """Return the settings that the context of a graph run holds.
+
+    A cascade inside another graph is given that graph's context, whatever its
+    type; what is not a setting in it is somebody else's.
+
+    Args:
+        context: `Settings`, a mapping or any object that has some of their names; or `None`.
+
+    Examples:
+        >>> settings_in({"tenant": "acme", "user": "Ines"}).tenant
+        'acme'
+        >>> settings_in(None) is None
+        True
+    """
+    if context is None or type(context) is Settings:
+        return context
+    if isinstance(context, Mapping):
+        found = {name: context[name] for name in Settings.model_fields if name in context}
+    else:
+        found = {name: getattr(context, name, None) for name in Settings.model_fields}
+    return Settings.model_validate(found)
 
 
 Body: TypeAlias = Callable[[CascadeState, Run], Steps[Update]]

@@ -22,7 +22,7 @@ from langchain_intercascade.testing import PRICES, SimulatedStrong, SimulatedWea
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
-    from langchain_intercascade.parts import Options
+    from langchain_intercascade.parts import Model
     from langchain_intercascade.threshold.base import ThresholdValue
 
 WEAK: Final = "INTERCASCADE_WEAK"
@@ -36,10 +36,9 @@ def graph_from(environment: Mapping[str, str]) -> CompiledStateGraph[Any, Any, A
 
     Args:
         environment: `INTERCASCADE_WEAK` and `INTERCASCADE_STRONG` are strings for
-            `init_chat_model`, such as `openai:gpt-4o-mini`, both or neither.
-            `INTERCASCADE_PATH` is the folder of the strategies; without it they are
-            forgotten at the end.  `INTERCASCADE_THRESHOLD` is a number from 0 to 1 or
-            `always_defer`.
+            `init_chat_model`, both or neither.  `INTERCASCADE_PATH` is the folder of the
+            strategies, which are forgotten at the end if it is not set.
+            `INTERCASCADE_THRESHOLD` is a number from 0 to 1, or `always_defer`.
 
     Raises:
         ConfigurationError: One of them cannot work; the message names it.
@@ -48,30 +47,36 @@ def graph_from(environment: Mapping[str, str]) -> CompiledStateGraph[Any, Any, A
         >>> graph_from({}).name
         'inter_cascade (simulated)'
     """
-    weak, strong = environment.get(WEAK), environment.get(STRONG)
-    options: Options = {
-        "repository": EdgeRepository(environment.get(PATH) or None),
-        "threshold": _threshold(environment.get(THRESHOLD)),
-    }
-    if not weak and not strong:
-        graph = create_inter_cascade(SimulatedWeak(), SimulatedStrong(), prices=PRICES, **options)
-        return graph.compile(name="inter_cascade (simulated)")
-    if not weak or not strong:
+    weak, strong, name = _models(environment.get(WEAK), environment.get(STRONG))
+    graph = create_inter_cascade(
+        weak,
+        strong,
+        repository=EdgeRepository(environment.get(PATH) or None),
+        threshold=_threshold(environment.get(THRESHOLD)),
+        prices=PRICES,  # of the simulated pair; those of real models are not known here
+    )
+    return graph.compile(name=name)
+
+
+def _models(weak: str | None, strong: str | None) -> tuple[Model, Model, str]:
+    """Return the two models, and what the graph of the two is called."""
+    if weak and strong:
+        return as_model(weak, WEAK), as_model(strong, STRONG), "inter_cascade"
+    if weak or strong:
         msg = f"{WEAK}={weak!r} and {STRONG}={strong!r}: set both, or neither for simulated models."
         raise ConfigurationError(msg)
-    graph = create_inter_cascade(as_model(weak, WEAK), as_model(strong, STRONG), **options)
-    return graph.compile(name="inter_cascade")
+    return SimulatedWeak(), SimulatedStrong(), "inter_cascade (simulated)"
 
 
 def _threshold(text: str | None) -> ThresholdValue | None:
     try:
-        # The same reading as for a call's own threshold: "0.8" is a number.
+        # Read as a call's own threshold is, so that the two cannot come to differ.
         return Settings.model_validate({"threshold": text or None}).threshold
     except ValidationError:
-        msg = f"{THRESHOLD}={text!r}: expected a number from 0 to 1, or always_defer."
+        msg = f"{THRESHOLD}={text!r} must be a number from 0 to 1, or always_defer."
         raise ConfigurationError(msg) from None
 
 
-# Built on import, because that is when the server can still refuse to start and say why; nothing
-# is opened before the first query.
+# Made on import, for only then can the server still refuse to start and say why.  Nothing is opened
+# before the first query.
 inter_cascade = graph_from(os.environ)

@@ -28,7 +28,7 @@ FLOORS = (
     ("graph",),
     ("chat_model",),
     ("middleware", "testing"),
-    ("evaluation",),
+    ("evaluation", "studio"),
     ("serve",),
     ("cli",),
     ("__main__",),

@@ -36,7 +36,7 @@ def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubServer]:
 def test_a_python_block_runs(code: str, openai: StubServer) -> None:
     """As it stands, in a fresh namespace."""
     namespace: dict[str, object] = {}
-    exec(compile(code, "README.md", "exec"), namespace)  # noqa: S102 - our own README
+    exec(compile(code, "README.md", "exec", dont_inherit=True), namespace)  # noqa: S102 - our own README
 
     assert openai.calls("gpt-4o-mini") == ("ChatOpenAI" in code)
     cascade = namespace.get("cascade")

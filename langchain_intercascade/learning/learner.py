@@ -122,7 +122,7 @@ class Learner:
             first = pending.tenant not in self._known_tenants
             self._known_tenants.add(pending.tenant)
             accepted = self._queue(pending.id, pending.tenant)
-            if accepted and first:
+            if accepted and first and self._repository.lists:
                 self._queue("", pending.tenant)
             if not accepted:
                 self._stats = replace(self._stats, not_queued=self._stats.not_queued + 1)

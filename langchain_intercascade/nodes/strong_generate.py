@@ -17,7 +17,14 @@ from langchain_intercascade._steps import Fault, Steps, ask_streaming, attempt
 from langchain_intercascade.costs import Prices, charged
 from langchain_intercascade.equipment import STRUCTURED, equipped, misfit
 from langchain_intercascade.errors import BrokenStreamError, StrongModelError
-from langchain_intercascade.record import DecisionRecord, LessonNote, amended, stamped, with_fault
+from langchain_intercascade.record import (
+    RECORD_KEY,
+    DecisionRecord,
+    LessonNote,
+    amended,
+    stamped,
+    with_fault,
+)
 from langchain_intercascade.reply import flaw
 from langchain_intercascade.strategy import (
     Lesson,
@@ -72,7 +79,7 @@ def strong_generate(
             return _without_strong(state, answer.error, on_strong_error)
         spent = 1000 * (perf_counter() - began)
         record = charged(state["record"], "strong", answer, prices=prices, latency_ms=spent)
-        record = amended(record, always_strong_cost=record["usage"]["strong"]["cost"])
+        record = _compared(record, answer)
         taught = _lesson(state, run, answer, record, strong_model)
         lesson = None
         if isinstance(taught, Strategy):
@@ -87,6 +94,17 @@ def strong_generate(
         }
 
     return body
+
+
+def _compared(record: DecisionRecord, answer: AIMessage) -> DecisionRecord:
+    """Return `record` with what the strong model alone would have cost: this, in fact.
+
+    If the strong model is a cascade, its own record knows better, and is kept.
+    """
+    inner: DecisionRecord | None = answer.response_metadata.get(RECORD_KEY)
+    if inner is None:
+        return amended(record, always_strong_cost=record["usage"]["strong"]["cost"])
+    return amended(record, always_strong_cost=inner["always_strong_cost"], inner=inner)
 
 
 def joined(pieces: Sequence[Any]) -> AIMessage:

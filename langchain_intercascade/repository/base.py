@@ -151,6 +151,9 @@ class StrategyRepository(ABC):
     engine: ClassVar[str]
     """Short name of the engine, for records and messages."""
 
+    lists: ClassVar[bool] = True
+    """Whether the engine can list what it holds; if not, `scan` and `count` raise."""
+
     def __init__(self, *, embeddings: Embeddings | None = None) -> None:
         """Use `embeddings` to encode queries.
 
@@ -422,7 +425,8 @@ class StrategyRepository(ABC):
         if not meta.vectors or not math.hypot(*meta.vectors[0]) > 0.0:
             msg = f"{self!r} has lost its encoder probe; restore it from a backup."
             raise RepositoryCorruptError(msg)
-        agreement = cosine(meta.vectors[0], probe)
+        stored = meta.vectors[0]
+        agreement = cosine(stored, probe) if len(stored) == len(probe) else 0.0
         if agreement < PROBE_AGREEMENT:
             msg = (
                 f"{self!r} was filled with the encoder {meta.payload.get('encoder')!r}, and the "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import threading
 import unicodedata
 from collections import Counter, OrderedDict
@@ -70,19 +71,15 @@ class Encoder:
     def _checked(self, answer: object) -> Vector:
         """Return `answer` as plain numbers with norm one, which no engine can overflow."""
         vector = _numbers(answer)
-        norm = math.hypot(*vector)
-        if (
-            not math.isfinite(norm)
-            or norm == 0.0
-            or len(vector) != (self._dimension or len(vector))
-        ):
+        fits = len(vector) == (self._dimension or len(vector))
+        if not (fits and any(vector) and all(map(math.isfinite, vector))):
             msg = (
-                f"The encoder {self.label!r} returned a vector that cannot be used: "
-                f"{len(vector)} numbers with norm {norm}, where {self._dimension or 'some'} finite "
-                "numbers, not all zero, were expected."
+                f"The encoder {self.label!r} returned a vector that cannot be used: expected "
+                f"{self._dimension or 'some'} finite numbers, not all zero, not {len(vector)} "
+                f"numbers of which {sum(map(math.isfinite, vector))} are finite."
             )
             raise RepositoryError(msg)
-        return tuple(x / norm for x in vector)
+        return _unit(vector)
 
 
 class HashingEmbeddings(Embeddings):
@@ -139,6 +136,15 @@ def _features(text: str) -> Iterator[str]:
         padded = f"^{word}$"
         for size in (3, 4, 5):
             yield from (f"c:{padded[i : i + size]}" for i in range(len(padded) - size + 1))
+
+
+def _unit(vector: Sequence[float]) -> Vector:
+    norm = math.hypot(*vector)
+    if not sys.float_info.min < norm < math.inf:
+        # Too small or too large for an exact norm, though every number is a good one.
+        largest = max(map(abs, vector))
+        return _unit([x / largest for x in vector])
+    return tuple(x / norm for x in vector)
 
 
 def _numbers(answer: object) -> list[float]:

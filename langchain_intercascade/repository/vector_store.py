@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import struct
 import threading
 from base64 import b64decode, b64encode
@@ -109,8 +110,8 @@ class VectorStoreRepository(StrategyRepository):
                 deletes the old one first: for a moment there is none, and for good if
                 the process dies in that moment.
             one_at_a_time: Let this object ask the store one thing at a time, in a thread
-                if asynchronously. Needed for stores that are not thread-safe, such as
-                FAISS and Qdrant's local mode: one race breaks them for good.
+                if asynchronously. Needed for stores that are not thread-safe, such as FAISS
+                and Qdrant's local mode, which a single race may break for good.
 
         Raises:
             ConfigurationError: The store does not tell its embeddings and none are given,
@@ -196,7 +197,7 @@ class VectorStoreRepository(StrategyRepository):
         if filtered:
             self._check_filter(points, scope)
         scored = [
-            ScoredPayload(point.payload, max(cosine(key, search.vector) for key in point.vectors))
+            ScoredPayload(point.payload, _similarity(point, search.vector))
             for point in points
             if _is_in(point, scope)
         ]
@@ -204,7 +205,7 @@ class VectorStoreRepository(StrategyRepository):
 
     def _check_filter(self, points: Sequence[Point], scope: Scope) -> None:
         """Refuse what a filter ought to have kept out: some stores ignore what they do not know."""
-        if any(point.payload.get("tenant") not in {scope.tenant, None} for point in points):
+        if any(point.payload.get("tenant") not in (scope.tenant, None) for point in points):
             msg = (
                 f"{self!r} does not apply the filter of `filter_for`: it returned a strategy of "
                 "another tenant, which was dropped. Make the filter fit this kind of store."
@@ -304,10 +305,15 @@ def _is_in(point: Point, scope: Scope) -> bool:
     return payload.get("tenant") == scope.tenant and payload.get("state") in scope.states
 
 
+def _similarity(point: Point, vector: Vector) -> float:
+    """Return how near the nearest key is; NaN, which is refused for any engine, without a key."""
+    return max((cosine(key, vector) for key in point.vectors), default=math.nan)
+
+
 def _packed(vector: Vector) -> str:
     """Return the numbers of a vector of length one as text.
 
-    Half-precision moves a cosine by about 1e-5 and makes 3,072 numbers 8 KB of text.
+    Half precision moves a cosine by less than 1e-4 and makes 3,072 numbers 8 KB of text.
     """
     return b64encode(struct.pack(f"<{len(vector)}e", *vector)).decode("ascii")
 

@@ -391,7 +391,19 @@ def test_costs_of_an_inner_cascade_are_its_own_sum(colour: Colour) -> None:
         for name, use in usage.usage_metadata.items()
     )
 
-    assert answer.response_metadata["inter_cascade"]["cost"] == pytest.approx(due / 1e6)
+    record = answer.response_metadata["inter_cascade"]
+    assert record["cost"] == pytest.approx(due / 1e6)
+    assert record["inner"]["reason"] == "low_confidence"
+    assert record["always_strong_cost"] == record["inner"]["usage"]["strong"]["cost"]
     assert answer.usage_metadata is not None
     total = sum(use["total_tokens"] for use in usage.usage_metadata.values())
     assert answer.usage_metadata["total_tokens"] == total
+
+
+def test_a_weak_model_with_fallbacks_is_prepared_like_any_other(colour: Colour) -> None:
+    """Each of them is asked for log-probabilities."""
+    broken, spare = weak_model(ConnectionError("down")), weak_model(Reply("five", logprob=SURE))
+    with cascade_of(broken.with_fallbacks([spare])) as cascade:  # type: ignore[arg-type]  # any runnable will do
+        answer = colour.invoke(cascade, QUERY)
+
+    assert answer.content == "five"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 
 from langchain_intercascade import create_inter_cascade
+from langchain_intercascade.state import CascadeOutput
 from langchain_intercascade.testing import Reply
 from tests.cascades import QUERY, SIBLING, UNSURE, cascade_of, strong_model, weak_model
 from tests.conftest import Colour
@@ -103,3 +105,25 @@ def test_streams_show_the_answer_and_the_record_only(colour: Colour, mode: str) 
 
     shown = {name for state in states for update in state if update for name in update}
     assert shown == {"messages", "record"}
+
+
+@dataclass
+class Theirs:
+    """The context of somebody else's graph, which happens to know the tenant."""
+
+    user: str = "Ines"
+    tenant: str = "acme"
+
+
+@pytest.mark.parametrize("context", [{"user": "Ines", "tenant": "acme"}, Theirs(), None])
+def test_inside_another_graph_its_context_is_read_as_far_as_it_is_ours(
+    colour: Colour, context: Any
+) -> None:
+    """Whatever its type; the rest is somebody else's."""
+    outer: Any = StateGraph(CascadeOutput, context_schema=Theirs)
+    outer.add_node("cascade", deferring_graph().compile())
+    outer.add_edge(START, "cascade")
+    asked = {"messages": [HumanMessage(QUERY)]}
+    result = colour.invoke(outer.compile(), asked, context=context)
+
+    assert result["record"]["tenant"] == ("acme" if context else "default")

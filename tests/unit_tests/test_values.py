@@ -99,12 +99,14 @@ def test_what_reaches_the_threshold_is_accepted(value: float, confidence: float)
 
 
 def test_prices_are_found_with_and_without_a_version() -> None:
-    """The longest name that fits; unknown is None."""
+    """A date or a version may follow the name; another model's name may not."""
     prices = Prices({"gpt-4o": (2.5, 10), "gpt-4o-mini": Price(0.15, 0.6)})
 
     assert prices.of("gpt-4o-mini-2024-07-18") == Price(0.15, 0.6)
     assert prices.of("gpt-4o-2024-08-06") == Price(2.5, 10)
     assert prices.of("gpt-4") is None
+    assert Prices({"gpt-4o": (2.5, 10)}).of("gpt-4o-mini") is None
+    assert Prices({"m": (1, 2)}).of("m-latest") == Price(1, 2)
     with pytest.raises(ConfigurationError, match="nan"):
         Price(math.nan, 1)
 

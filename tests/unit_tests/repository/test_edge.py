@@ -15,7 +15,15 @@ from pathlib import Path
 
 import pytest
 from qdrant_client import QdrantClient, models
-from qdrant_edge import Distance, EdgeConfig, EdgeShard, EdgeVectorParams, Point, UpdateOperation
+from qdrant_edge import (
+    Distance,
+    EdgeConfig,
+    EdgeShard,
+    EdgeVectorParams,
+    KeywordIndexParams,
+    Point,
+    UpdateOperation,
+)
 
 from langchain_intercascade.errors import (
     EncoderMismatchError,
@@ -24,6 +32,7 @@ from langchain_intercascade.errors import (
     RepositoryLockedError,
 )
 from langchain_intercascade.repository import base
+from langchain_intercascade.repository._edge_folder import fill
 from langchain_intercascade.repository.edge import EdgeRepository, _calling
 from langchain_intercascade.repository.embeddings import HashingEmbeddings
 from langchain_intercascade.strategy import (
@@ -158,6 +167,44 @@ def test_a_temporary_folder_is_removed_when_it_could_not_be_opened(
         colour.run(lambda: repository.create(-1), lambda: repository.acreate(-1))
 
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_new_folder_is_indexed_by_tenant(folder: Path) -> None:
+    indexes = EdgeShard.load(str(folder)).info().payload_schema
+
+    assert {"tenant", "state"} == indexes.keys()
+    assert isinstance(indexes["tenant"].params, KeywordIndexParams)
+    assert indexes["tenant"].params.is_tenant
+
+
+def test_a_folder_is_filled_at_once_or_not_at_all(tmp_path: Path) -> None:
+    """Whoever is interrupted leaves nothing half-built."""
+
+    def interrupted(workshop: Path) -> None:
+        (workshop / "wal").mkdir()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill(tmp_path, interrupted)
+
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_whoever_fills_a_folder_second_changes_nothing(tmp_path: Path) -> None:
+    def filling(word: str) -> Callable[[Path], None]:
+        def make(workshop: Path) -> None:
+            for part in ("wal", "segments"):
+                (workshop / part).mkdir()
+                (workshop / part / "file").write_text(word)
+            (workshop / "edge_config.json").write_text(word)
+
+        return make
+
+    fill(tmp_path, filling("first"))
+    before = listing(tmp_path)
+    fill(tmp_path, filling("second"))
+
+    assert before == listing(tmp_path)
 
 
 def test_compacting_keeps_everything(folder: Path) -> None:
@@ -338,7 +385,7 @@ def test_random_damage_never_escapes_as_anything_but_our_errors(
     """In a process of its own, which a crash of the engine would take down."""
     dice = random.Random(7)
     files = sorted(file for file in template.rglob("*") if file.is_file())
-    for number in range(10):
+    for number in range(6):
         copy = copied(template, tmp_path / f"{number}")
         with (copy / dice.choice(files).relative_to(template)).open("r+b") as stream:
             stream.seek(dice.randrange(4096))
@@ -460,13 +507,16 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-def test_a_forked_child_is_refused_and_harms_nothing() -> None:
+def test_a_forked_child_is_refused_and_harms_nothing(tmp_path: Path) -> None:
     """Neither using, closing nor leaving may touch what belongs to the parent."""
     done = outcome(
+        "import tempfile",
+        "tempfile.tempdir = sys.argv[1]",
         "repository = EdgeRepository()",
         "repository.put(strategy(QUERIES[0]))",
         "if child := os.fork():",
         "    status = os.waitpid(child, 0)[1]",
+        "    print('folders', len(os.listdir(sys.argv[1])))",
         "    repository.put(strategy(QUERIES[1]))",
         "    print('parent', os.waitstatus_to_exitcode(status), repository.count(tenant='a'))",
         "else:",
@@ -475,9 +525,10 @@ def test_a_forked_child_is_refused_and_harms_nothing() -> None:
         "    except RepositoryError as error:",
         "        print('child', 'fork' in str(error), flush=True)",
         "    repository.close()",
+        arguments=(str(tmp_path),),
     )
 
-    assert ["child True", "parent 0 2"] == done.stdout.splitlines(), done.stderr
+    assert ["child True", "folders 1", "parent 0 2"] == done.stdout.splitlines(), done.stderr
 
 
 def test_leaving_without_closing_is_clean(tmp_path: Path) -> None:

@@ -169,6 +169,24 @@ def test_two_that_create_at_once_both_succeed(prefer_grpc: bool) -> None:  # noq
             repository.close()
 
 
+class Full(Database):
+    """A database without room for another collection."""
+
+    def create(self, name: str, request: models.CreateCollection) -> bool:
+        msg = f"No room for {name} with {request.vectors}."
+        raise ValueError(msg)
+
+
+def test_the_reason_why_there_is_no_collection_is_kept(colour: Colour) -> None:
+    with qdrant_server(Full()) as (place, _):
+        repository = QdrantRepository(**place, prefer_grpc=False)
+        with pytest.raises(RepositoryError) as caught:
+            count(colour, repository)
+        close(colour, repository)
+
+    assert "No room" in str(caught.value.__cause__)
+
+
 def test_vectors_of_another_length_are_refused(client: QdrantClient, colour: Colour) -> None:
     QdrantRepository(client=client).put(strategy())
     short = QdrantRepository(client=client, embeddings=HashingEmbeddings(64))
