@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 FLOOR := .venv-floor
+NEWEST := .venv-newest
 
 DOCS := $(wildcard tests/test_readme.py tests/test_docs.py)
 
@@ -15,7 +16,7 @@ RESULTS := benchmarks/results
 .DEFAULT_GOAL := help
 # Two checks at once would mix their output; each uses the cores well enough alone.
 .NOTPARALLEL:
-.PHONY: help venv demo studio test lint format type docs check bench lock test-floor build clean
+.PHONY: help venv demo studio test lint format type docs check bench lock test-floor test-newest build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,9 +73,15 @@ test-floor: $(READY) ## Run the tests on the lowest supported versions
 	    --group test --constraint constraints/floor.txt --editable '.[all,community]'
 	$(FLOOR)/bin/python -m pytest $(ARGS)
 
+test-newest: $(READY) ## Run the tests on the newest releases, whatever the lock says
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) $(NEWEST)
+	$(BIN)/uv pip install --quiet --python $(NEWEST) --upgrade --group test \
+	    --override constraints/newest.txt --editable '.[all,community]'
+	$(NEWEST)/bin/python -m pytest $(ARGS)
+
 build: $(READY) ## Build the wheel and the source distribution into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean: ## Remove all that was made here
-	rm -rf $(VENV) $(FLOOR) dist .hypothesis .benchmarks .coverage .*_cache
+	rm -rf $(VENV) $(FLOOR) $(NEWEST) dist .hypothesis .benchmarks .coverage .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

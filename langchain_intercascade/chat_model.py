@@ -125,6 +125,8 @@ class InterCascade(BaseChatModel):
     """A weak tool call has no log-probabilities: defer it, or accept it if it is valid."""
     strategies_with_tools: bool = False
     """Whether calls with tools get strategies too."""
+    advise: bool = False
+    """Let the strong model first guide the weak one to an answer; it answers if that fails."""
     temperature: float | None = None
     """Passed on to both models with every call, if given; likewise the next two."""
     max_tokens: int | None = None
@@ -162,6 +164,7 @@ class InterCascade(BaseChatModel):
             prices=self.prices,
             tool_calls=self.tool_calls,
             strategies_with_tools=self.strategies_with_tools,
+            advise=self.advise,
             learner=self.learner,
         )
         # Kept as fields, so that copies made by `configurable_fields` share them.

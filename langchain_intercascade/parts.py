@@ -17,6 +17,7 @@ from langchain_intercascade.confidence.custom import as_confidence
 from langchain_intercascade.costs import AlwaysStrong, Prices
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.learning.learner import Learner
+from langchain_intercascade.nodes.advising import advising
 from langchain_intercascade.nodes.confidence_gate import ToolCallPolicy, confidence_gate
 from langchain_intercascade.nodes.distill_strategy import distill_strategy, distilling
 from langchain_intercascade.nodes.retrieve_strategies import (
@@ -88,6 +89,7 @@ class Options(TypedDict, total=False):
     prices: Mapping[str, Price | tuple[float, float]] | Prices | None
     tool_calls: ToolCallPolicy
     strategies_with_tools: bool
+    advise: bool
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ def build_parts(
     prices: Mapping[str, Price | tuple[float, float]] | Prices | None = None,
     tool_calls: ToolCallPolicy = "defer",
     strategies_with_tools: bool = False,
+    advise: bool = False,
     learner: Learner | None = None,
 ) -> Parts:
     """Put a cascade together; the arguments are those of `InterCascade`.
@@ -148,23 +151,27 @@ def build_parts(
         return (yield from storing(where, done.strategy))
 
     learner = learner or Learner(learn, where)
+    weak_body = weak_generate(weak_runnable, prices=table)
+    gate_body = confidence_gate(
+        scorer,
+        _threshold(threshold),
+        always_strong=AlwaysStrong(table, strong_model),
+        tool_calls=tool_calls,
+    )
+    helping = advising(teacher, weak_body, gate_body, strong_model=strong_model, prices=table)
     nodes = Nodes(
         retrieve_strategies(
             where, query_from=query_from or last_human_text, with_tools=strategies_with_tools
         ),
-        weak_generate(weak_runnable, prices=table),
-        confidence_gate(
-            scorer,
-            _threshold(threshold),
-            always_strong=AlwaysStrong(table, strong_model),
-            tool_calls=tool_calls,
-        ),
+        weak_body,
+        gate_body,
         strong_generate(
             strong_runnable,
             where,
             strong_model=strong_model,
             prices=table,
             on_strong_error=on_strong_error,
+            advise=helping if advise else None,
         ),
         distill_strategy(teacher, learner=learner, prices=table),
         store(where),

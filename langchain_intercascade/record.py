@@ -20,7 +20,7 @@ RECORD_KEY: Final = "inter_cascade"
 
 Route: TypeAlias = Literal["weak", "strong"]
 Regime: TypeAlias = Literal["plain", "augmented"]
-Role: TypeAlias = Literal["weak", "strong", "distill", "confidence", "embedding"]
+Role: TypeAlias = Literal["weak", "strong", "distill", "advise"]
 
 Reason: TypeAlias = Literal[
     "accepted",  # confidence >= threshold
@@ -31,6 +31,7 @@ Reason: TypeAlias = Literal[
     "weak_refused",  # the weak model declined or was filtered
     "weak_incomplete",  # the weak answer was empty or cut off
     "weak_invalid",  # the weak answer fits neither the tools nor the schema
+    "advised",  # accepted at the second try, with guidance from the strong model
     "valid_tool_call",  # accepted without a score: tool_calls="accept"
     "forced",  # the caller asked for this route
     "observing",  # learning="observe": the strong model always serves

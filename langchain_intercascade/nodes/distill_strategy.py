@@ -62,6 +62,8 @@ def distill_strategy(
         if written is None:
             return {}
         pending = Strategy.from_payload(written)
+        if pending.state is not State.PENDING:
+            return {}  # guidance that has worked is a strategy already
         if run.learning != "inline":
             queued = learner.submit(pending)
             note = LessonNote(

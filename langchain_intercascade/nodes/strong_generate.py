@@ -38,6 +38,7 @@ from langchain_intercascade.strategy import (
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
+    from langchain_intercascade.nodes.advising import Advising
     from langchain_intercascade.repository.base import StrategyRepository
     from langchain_intercascade.state import Body, CascadeState, Run, Update
 
@@ -51,6 +52,7 @@ def strong_generate(
     strong_model: str,
     prices: Prices,
     on_strong_error: OnStrongError,
+    advise: Advising | None = None,
 ) -> Body:
     """Let the strong model answer, and write down the lesson before anything else can fail.
 
@@ -66,9 +68,18 @@ def strong_generate(
         prices: What its tokens cost.
         on_strong_error: `"raise"` a `StrongModelError` that carries the weak answer
             when the strong model fails, or return the `"weak"` answer, flagged.
+        advise: Tries first to help the weak model to an answer of its own.
     """
 
     def body(state: CascadeState, run: Run) -> Steps[Update]:
+        if advise is not None:
+            answered, record = yield from advise(state, run)
+            if answered is not None:
+                return answered
+            state = cast("CascadeState", {**state, "record": record})
+        return (yield from answering(state, run))
+
+    def answering(state: CascadeState, run: Run) -> Steps[Update]:
         model, kwargs = equipped(strong, run)
         began = perf_counter()
         asked = ask_streaming(
