@@ -269,10 +269,10 @@ def _from_string(name: str, role: str) -> Runnable[Any, AIMessage]:
     try:
         return cast("Runnable[Any, AIMessage]", init_chat_model(name))
     except Exception as error:  # each provider complains of a missing key in its own way
-        key = _KEY_NAME.search(str(error))
-        msg = f"{role}={name!r} could not be turned into a model: {error}"
-        if key is not None:
+        if (key := _KEY_NAME.search(str(error))) is not None:
             msg = f"{role}={name!r} needs a key: set the environment variable {key[0]}."
+            raise ConfigurationError(msg) from None
+        msg = f"{role}={name!r} could not be turned into a model: {error}"
         raise ConfigurationError(msg) from error
 
 
