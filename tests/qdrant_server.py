@@ -265,15 +265,14 @@ class _Points(_Servicer, messages.PointsServicer):
 
     def Query(self, request: Any, context: Any) -> Any:
         wanted = GrpcToRest.convert_query_points(request)
+        wanted = wanted.model_copy(update={"filter": _filter(request)})
         points = self.serve(context, "query", request, wanted).points
         found = [RestToGrpc.convert_scored_point(point) for point in points]
         return messages.QueryResponse(result=found)
 
     def Scroll(self, request: Any, context: Any) -> Any:
         after = GrpcToRest.convert_point_id(request.offset) if request.HasField("offset") else None
-        wanted = models.ScrollRequest(
-            filter=GrpcToRest.convert_filter(request.filter), limit=request.limit, offset=after
-        )
+        wanted = models.ScrollRequest(filter=_filter(request), limit=request.limit, offset=after)
         page = self.serve(context, "scroll", request, wanted)
         return messages.ScrollResponse(
             result=[RestToGrpc.convert_record(record) for record in page.points]
@@ -281,10 +280,17 @@ class _Points(_Servicer, messages.PointsServicer):
 
     def Count(self, request: Any, context: Any) -> Any:
         wanted = models.CountRequest(
-            filter=GrpcToRest.convert_filter(request.filter)
-            if request.HasField("filter")
-            else None,
+            filter=_filter(request),
             exact=request.exact,
         )
         reply = self.serve(context, "count", request, wanted)
         return messages.CountResponse(result=messages.CountResult(count=reply.count))
+
+
+def _filter(request: Any) -> models.Filter | None:
+    """Return the filter of a gRPC request."""
+    if not request.HasField("filter"):
+        return None
+    found = GrpcToRest.convert_filter(request.filter)
+    # Older clients translate an absent clause into an empty list, which local mode never meets.
+    return models.Filter(**{name: clause or None for name, clause in found})

@@ -6,6 +6,7 @@ import math
 import shlex
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
@@ -226,23 +227,13 @@ def _suggest(pack: LogprobPack, replay: Replay) -> NoReturn:
 def _run(replay: Replay, threshold: ThresholdValue, asked: _Asked) -> dict[str, list[Outcome]]:
     console = err()
     size = min(len(replay.questions), asked.limit or len(replay.questions))
+    replayed = partial(run_replay, replay, threshold=threshold, seed=asked.seed, limit=asked.limit)
+    if not console.is_terminal:  # even a disabled bar leaves a line behind
+        return replayed()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    bar = Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bar:
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
         task = bar.add_task("Replaying", total=size * len(replay.arms))
-        return run_replay(
-            replay,
-            threshold=threshold,
-            seed=asked.seed,
-            limit=asked.limit,
-            tick=lambda: bar.advance(task),
-        )
+        return replayed(tick=lambda: bar.advance(task))
 
 
 def _show(report: Report, console: Console) -> None:
