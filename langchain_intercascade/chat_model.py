@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 from collections.abc import (
     AsyncGenerator,
@@ -26,6 +25,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
+from langchain_intercascade._face import Face
 from langchain_intercascade._parser import StructuredParser, parsed_by
 from langchain_intercascade._pieces import Tail
 from langchain_intercascade._steps import arun, astream, run, stream
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from langchain_intercascade._trace import RunManager
-    from langchain_intercascade.learning.learner import LearnerStats
     from langchain_intercascade.state import CascadeState
 
 _SCOPE = "inter_cascade_scope"
@@ -55,7 +54,7 @@ _SCOPE = "inter_cascade_scope"
 AnyAnswer = TypeVar("AnyAnswer", AIMessage, AIMessageChunk)
 
 
-class InterCascade(BaseChatModel):
+class InterCascade(Face, BaseChatModel):
     """A weak model that learns from a strong one while serving, as one chat model.
 
     The weak model answers first, helped by strategies that the strong model
@@ -367,63 +366,16 @@ class InterCascade(BaseChatModel):
         model = self.bind(**{STRUCTURED: structured}, ls_structured_output_format=shown, **kwargs)
         return parsed_by(model, StructuredParser(of=schema), include_raw=include_raw)
 
-    # Learning.
-
-    def flush(self, timeout: float | None = None) -> bool:
-        """Wait until every queued lesson is learned; say whether that came to pass.
-
-        Args:
-            timeout: Seconds to wait at most; for ever if `None`.
-        """
-        return self._parts.learner.flush(timeout)
-
-    async def aflush(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - the twin of `flush`
-        """See `flush`."""
-        return await asyncio.to_thread(self.flush, timeout)
-
-    def recover(self, tenant: str | None = None) -> int:
-        """Queue the lessons that an earlier process left pending; say how many.
-
-        Args:
-            tenant: Whose lessons; the cascade's own tenant if `None`.
-        """
-        return self._parts.learner.recover(tenant or self.tenant)
-
-    def learner_stats(self) -> LearnerStats:
-        """Return what the background learner has done so far."""
-        return self._parts.learner.stats()
-
     def close(self) -> None:
         """Stop learning after the lesson in progress, and give back a temporary repository.
 
-        Lessons that were not learned yet stay pending in the repository.
+        Lessons that were not learned yet stay pending in the repository. Cascades
+        inside this one are closed too.
         """
-        self._parts.learner.close()
-        if self._owns_repository:
-            self._parts.repository.close()
+        super().close()
         for inner in (self.weak, self.strong):
             if isinstance(inner, InterCascade):
                 inner.close()
-
-    async def aclose(self) -> None:
-        """See `close`."""
-        await asyncio.to_thread(self.close)
-
-    def __enter__(self) -> Self:
-        """Return the cascade, to be closed at the end of the block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the cascade."""
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        """Return the cascade, to be closed at the end of the block."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Close the cascade."""
-        await self.aclose()
 
     # What LangChain calls.
 

@@ -26,9 +26,9 @@ from langchain_core.runnables.config import set_config_context
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.types import Command
 
+from langchain_intercascade._face import Face
 from langchain_intercascade._steps import arun, run
 from langchain_intercascade.confidence.custom import as_confidence
-from langchain_intercascade.learning.learner import LearnerStats
 from langchain_intercascade.parts import (
     Model,
     Options,
@@ -52,7 +52,7 @@ class InterCascadeState(AgentState[Any]):
     inter_cascade: NotRequired[DecisionRecord]
 
 
-class InterCascadeMiddleware(AgentMiddleware[InterCascadeState, Any, Any]):
+class InterCascadeMiddleware(Face, AgentMiddleware[InterCascadeState, Any, Any]):
     """Lets a weak model answer for an agent, taught by the agent's own strong one.
 
     Each model call of the agent goes through the cascade.  The last decision
@@ -113,28 +113,6 @@ class InterCascadeMiddleware(AgentMiddleware[InterCascadeState, Any, Any]):
     def repository(self) -> Any:
         """Where the strategies live."""
         return self._parts.repository
-
-    def flush(self, timeout: float | None = None) -> bool:
-        """Wait until every queued lesson is learned; say whether that came to pass."""
-        return self._parts.learner.flush(timeout)
-
-    def learner_stats(self) -> LearnerStats:
-        """Return what the background learner has done so far."""
-        return self._parts.learner.stats()
-
-    def close(self) -> None:
-        """Stop learning, and give back a temporary repository."""
-        self._parts.learner.close()
-        if self._owns_repository:
-            self._parts.repository.close()
-
-    def __enter__(self) -> Self:
-        """Return the middleware, to be closed at the end of the block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the middleware."""
-        self.close()
 
     def _run(self, exchange: _Exchange) -> Run:
         kwargs: dict[str, Any] = {"exchange": exchange}

@@ -23,7 +23,7 @@ FLOORS = (
     ("learning",),
     ("nodes",),
     ("parts",),
-    ("_events", "_parser", "_pieces", "_seal", "_trace"),
+    ("_events", "_face", "_parser", "_pieces", "_seal", "_trace"),
     ("walk",),
     ("graph",),
     ("chat_model",),

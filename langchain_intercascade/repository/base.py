@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, ClassVar, Final, Self, TypeAlias
+from typing import Any, ClassVar, Final, Self
 from uuid import UUID
 
 from langchain_core.embeddings import Embeddings
@@ -25,6 +25,18 @@ from langchain_intercascade.errors import (
     RepositoryError,
 )
 from langchain_intercascade.repository.embeddings import Encoder, HashingEmbeddings, Vector
+from langchain_intercascade.repository.operations import (
+    Count,
+    Delete,
+    Operation,
+    Point,
+    Read,
+    Scope,
+    ScoredPayload,
+    Scroll,
+    Search,
+    Write,
+)
 from langchain_intercascade.strategy import SCHEMA_VERSION, State, Strategy, checked_tenant
 
 META_ID: Final = "00000000-0000-4000-8000-000000000001"
@@ -37,95 +49,6 @@ Remote encoders repeat themselves to within 1e-4; another engine for the same
 weights (int8 against float32) was measured at 0.94 to 0.98, and mixing those
 moves neighbours about.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Whose strategies, and in which states. There is no scope without a tenant."""
-
-    tenant: str
-    states: tuple[State, ...]
-
-    def __post_init__(self) -> None:
-        """Refuse a scope that would mean everybody."""
-        checked_tenant(self.tenant)
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """What an engine stores: an id, the vectors of the keys, and JSON-like data."""
-
-    id: str
-    vectors: Sequence[Vector]
-    payload: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredPayload:
-    """What a search gives back: the data of a point and its cosine similarity."""
-
-    payload: dict[str, Any]
-    similarity: float
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """Find the `limit` points of `scope` nearest to `vector`, best first.
-
-    Reply: `list[ScoredPayload]`; a point's similarity is that of its nearest key.
-    """
-
-    vector: Vector
-    scope: Scope
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Write points, each whole or not at all, over any with the same id. Reply: `None`."""
-
-    points: tuple[Point, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Read points by id. Reply: `list[Point]`, without those that do not exist."""
-
-    ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Scroll:
-    """Read every point of `scope` in order of id. Reply: `list[dict]`, the payloads.
-
-    `after` is the id to go on after, so that a caller may page; `limit` bounds the page.
-    """
-
-    scope: Scope
-    limit: int
-    after: str | None = None
-
-    @property
-    def first(self) -> str | None:
-        """The least id of the page, for engines whose offset is inclusive."""
-        return None if self.after is None else str(UUID(int=UUID(self.after).int + 1))
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Delete points by id; unknown ids are not an error. Reply: `None`."""
-
-    ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """Count the points of `scope` exactly. Reply: `int`."""
-
-    scope: Scope
-
-
-Operation: TypeAlias = Search | Write | Read | Scroll | Delete | Count
 
 
 @dataclass(frozen=True, slots=True)

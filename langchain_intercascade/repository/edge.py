@@ -55,8 +55,8 @@ from langchain_intercascade.repository._edge_folder import (
     fill,
     is_vacant,
 )
-from langchain_intercascade.repository.base import (
-    META_ID,
+from langchain_intercascade.repository.base import META_ID, StrategyRepository
+from langchain_intercascade.repository.operations import (
     Count,
     Delete,
     Operation,
@@ -66,7 +66,6 @@ from langchain_intercascade.repository.base import (
     ScoredPayload,
     Scroll,
     Search,
-    StrategyRepository,
     Write,
 )
 

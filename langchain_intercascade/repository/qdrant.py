@@ -23,8 +23,8 @@ from langchain_intercascade.errors import (
     RepositoryError,
 )
 from langchain_intercascade.repository._connections import Connection, Held, Request, Server
-from langchain_intercascade.repository.base import (
-    META_ID,
+from langchain_intercascade.repository.base import META_ID, StrategyRepository
+from langchain_intercascade.repository.operations import (
     Count,
     Delete,
     Operation,
@@ -34,7 +34,6 @@ from langchain_intercascade.repository.base import (
     ScoredPayload,
     Scroll,
     Search,
-    StrategyRepository,
     Write,
 )
 

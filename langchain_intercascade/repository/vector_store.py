@@ -28,7 +28,9 @@ from langchain_intercascade.errors import (
     RepositoryCorruptError,
     RepositoryError,
 )
-from langchain_intercascade.repository.base import (
+from langchain_intercascade.repository.base import StrategyRepository, cosine
+from langchain_intercascade.repository.embeddings import PROBE, Vector
+from langchain_intercascade.repository.operations import (
     Count,
     Delete,
     Operation,
@@ -38,11 +40,8 @@ from langchain_intercascade.repository.base import (
     ScoredPayload,
     Scroll,
     Search,
-    StrategyRepository,
     Write,
-    cosine,
 )
-from langchain_intercascade.repository.embeddings import PROBE, Vector
 from langchain_intercascade.strategy import storable
 
 OVERFETCH: Final = 10

@@ -15,17 +15,17 @@ import pytest
 from qdrant_client import QdrantClient
 
 from langchain_intercascade.errors import RepositoryError
-from langchain_intercascade.repository.base import (
+from langchain_intercascade.repository.base import StrategyRepository
+from langchain_intercascade.repository.edge import EdgeRepository
+from langchain_intercascade.repository.embeddings import HashingEmbeddings
+from langchain_intercascade.repository.operations import (
     Count,
     Delete,
     Operation,
     Scroll,
     Search,
-    StrategyRepository,
     Write,
 )
-from langchain_intercascade.repository.edge import EdgeRepository
-from langchain_intercascade.repository.embeddings import HashingEmbeddings
 from langchain_intercascade.repository.qdrant import QdrantRepository
 from langchain_intercascade.testing.repository_contract import Factory, check_repository
 from tests.qdrant_server import qdrant_server

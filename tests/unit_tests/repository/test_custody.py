@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from langchain_intercascade import EdgeRepository, RepositoryCorruptError, RepositoryError
-from langchain_intercascade.repository.base import Operation, ScoredPayload, Scroll, Search
+from langchain_intercascade.repository.operations import Operation, ScoredPayload, Scroll, Search
 from langchain_intercascade.strategy import Advice, Origin, State, Strategy, now, strategy_id
 from tests.cascades import QUERY, cascade_of
 from tests.conftest import Colour
