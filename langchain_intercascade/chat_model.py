@@ -120,8 +120,9 @@ class InterCascade(Face, BaseChatModel):
     """Makes the text to retrieve by out of the messages; the last human message if `None`."""
     prices: Any = Field(default=None, repr=False)
     """Dollars per million tokens by model name, `{"gpt-4o-mini": (0.15, 0.60)}`, or `Prices`."""
-    tool_calls: Literal["defer", "accept"] = "defer"
-    """A weak tool call has no log-probabilities: defer it, or accept it if it is valid."""
+    tool_calls: Any = "defer"
+    """A weak tool call has no log-probabilities: `"defer"` it, `"accept"` it if it is valid, or
+    score it with another confidence function."""
     strategies_with_tools: bool = False
     """Whether calls with tools get strategies too."""
     advise: bool = False

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
     from langchain_intercascade._steps import Steps
+    from langchain_intercascade.confidence.base import ConfidenceFunction
     from langchain_intercascade.costs import Price
     from langchain_intercascade.repository.base import StrategyRepository
     from langchain_intercascade.strategy import Strategy
@@ -87,7 +88,7 @@ class Options(TypedDict, total=False):
     on_strong_error: OnStrongError
     query_from: QueryFrom | None
     prices: Mapping[str, Price | tuple[float, float]] | Prices | None
-    tool_calls: ToolCallPolicy
+    tool_calls: Any
     strategies_with_tools: bool
     advise: bool
 
@@ -128,7 +129,7 @@ def build_parts(
     on_strong_error: OnStrongError = "raise",
     query_from: QueryFrom | None = None,
     prices: Mapping[str, Price | tuple[float, float]] | Prices | None = None,
-    tool_calls: ToolCallPolicy = "defer",
+    tool_calls: Any = "defer",
     strategies_with_tools: bool = False,
     advise: bool = False,
     learner: Learner | None = None,
@@ -156,7 +157,7 @@ def build_parts(
         scorer,
         _threshold(threshold),
         always_strong=AlwaysStrong(table, strong_model),
-        tool_calls=tool_calls,
+        tool_calls=_tool_call_policy(tool_calls),
     )
     helping = advising(teacher, weak_body, gate_body, strong_model=strong_model, prices=table)
     nodes = Nodes(
@@ -274,6 +275,15 @@ def _from_string(name: str, role: str) -> Runnable[Any, AIMessage]:
             raise ConfigurationError(msg) from None
         msg = f"{role}={name!r} could not be turned into a model: {error}"
         raise ConfigurationError(msg) from error
+
+
+def _tool_call_policy(given: Any) -> ToolCallPolicy | ConfidenceFunction:
+    if given in ("defer", "accept"):
+        return cast("ToolCallPolicy", given)
+    if isinstance(given, str):
+        msg = f"tool_calls={given!r} must be 'defer', 'accept' or a confidence function."
+        raise ConfigurationError(msg)
+    return as_confidence(given)
 
 
 def _threshold(given: Threshold | ThresholdValue | None) -> Threshold:

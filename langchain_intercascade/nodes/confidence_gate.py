@@ -31,7 +31,7 @@ def confidence_gate(
     threshold: Threshold,
     *,
     always_strong: AlwaysStrong,
-    tool_calls: ToolCallPolicy = "defer",
+    tool_calls: ToolCallPolicy | ConfidenceFunction = "defer",
 ) -> Body:
     """Score the weak answer, and accept it or defer the query to the strong model.
 
@@ -44,14 +44,16 @@ def confidence_gate(
         threshold: Says what the score is compared with.
         always_strong: Estimates what the strong model would have cost.
         tool_calls: What becomes of a weak tool call without a score, as is usual:
-            providers return no log-probabilities for it. `"defer"` it, or
-            `"accept"` it if it is valid.
+            providers return no log-probabilities for it. `"defer"` it, `"accept"` it
+            if it is valid, or score tool calls with another confidence function.
     """
     watch = MissingConfidence(confidence.method)
+    for_tools = confidence if isinstance(tool_calls, str) else tool_calls
 
     def body(state: CascadeState, run: Run) -> Steps[Update]:
         tried = state.get("attempt")
-        record, score = yield from _scored(state, confidence)
+        scorer = for_tools if _calls_tools(tried) else confidence
+        record, score = yield from _scored(state, scorer)
         if _gateable(tried):
             watch.saw(score)
         cut = _cut(threshold, run, record)
@@ -63,7 +65,7 @@ def confidence_gate(
             reason=reason,
             explanation=explanation,
             confidence=score.value,
-            confidence_method=confidence.method,
+            confidence_method=scorer.method,
             threshold=cut.value,
             threshold_origin=cut.origin,
         )

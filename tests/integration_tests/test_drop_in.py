@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import anyio
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ToolStrategy
@@ -223,3 +225,20 @@ def test_structured_output_in_every_way(
     assert record["route"] == "strong"
     # Asked for a pydantic class, OpenAI's client itself refuses an answer that does not fit.
     assert record["reason"] in {"weak_invalid", "weak_failed"}
+
+
+def test_cancelling_closes_the_connection(
+    server: StubServer, client: MakeClient, event_loop_runner: asyncio.Runner
+) -> None:
+    """The server notices that nobody waits for the answer any more."""
+    server.fail("weak", Fault(hang=30))
+    cascade = InterCascade(weak=client("weak"), strong=client("strong"), learning="off")
+
+    async def give_up() -> None:
+        with anyio.move_on_after(0.3):
+            await cascade.ainvoke("2 + 3?")
+
+    event_loop_runner.run(give_up())
+    server.settle()
+
+    assert [request.aborted for request in server.requests] == [True]

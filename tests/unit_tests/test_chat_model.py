@@ -279,6 +279,7 @@ def test_a_cascade_may_be_the_strong_model_of_another(colour: Colour) -> None:
         ({"threshold": float("nan")}, "nan"),
         ({"threshold": True}, "True"),
         ({"k": 4}, "k=4"),
+        ({"tool_calls": "maybe"}, "tool_calls='maybe'"),
         ({"min_similarity": float("nan")}, "min_similarity=nan"),
         ({"min_similarity": 5}, "min_similarity=5"),
         ({"confidence": 3}, "confidence=3"),
@@ -407,3 +408,47 @@ def test_a_weak_model_with_fallbacks_is_prepared_like_any_other(colour: Colour) 
         answer = colour.invoke(cascade, QUERY)
 
     assert answer.content == "five"
+
+
+def test_a_batch_leaves_no_orphan_in_the_trace(colour: Colour) -> None:
+    """One tree for each query."""
+    trace = Trace()
+    queries: list[Any] = [QUERY, SIBLING]
+    config = RunnableConfig(callbacks=[trace])
+    with cascade_of(learning="off") as cascade:
+        colour.run(lambda: cascade.batch(queries, config), lambda: cascade.abatch(queries, config))
+
+    assert [[run.name for run in root.child_runs] for root in trace.roots] == [
+        ["weak", "strong"],
+        ["weak", "strong"],
+    ]
+
+
+def test_an_alternative_may_stand_in_its_place(colour: Colour) -> None:
+    """`configurable_alternatives`, and tenant, k and learning as configurable fields."""
+    with cascade_of() as cascade:
+        fields = {
+            name: ConfigurableField(id=name) for name in ("tenant", "k", "learning", "threshold")
+        }
+        configurable = cascade.configurable_fields(**fields).configurable_alternatives(
+            ConfigurableField(id="model"), default_key="cascade", plain=strong_model("plain")
+        )
+        changed = {"tenant": "acme", "k": 0, "learning": "off", "threshold": 0.7}
+        answer = colour.invoke(configurable, QUERY, {"configurable": changed})
+        plain = colour.invoke(configurable, QUERY, {"configurable": {"model": "plain"}})
+
+    record = answer.response_metadata["inter_cascade"]
+    assert (record["tenant"], record["threshold"]) == ("acme", 0.7)
+    assert (record["regime"], record["lesson"]["state"]) == ("plain", "off")
+    assert plain.content == "plain"
+
+
+def test_its_traces_name_both_models(colour: Colour) -> None:
+    """As `ls_provider` and `ls_model_name`."""
+    trace = Trace()
+    with cascade_of() as cascade:
+        colour.invoke(cascade, QUERY, {"callbacks": [trace]})
+
+    metadata = trace.roots[0].extra["metadata"]
+    assert metadata["ls_provider"] == "inter_cascade"
+    assert metadata["ls_model_name"] == "weak-model->strong-model"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,11 +55,8 @@ def test_the_chat_model_inside_a_graph_streams_its_tokens_once(colour: Colour) -
     assert said == ["They", " have", " five", " pears."]
 
 
-def test_a_checkpointed_conversation_goes_on(
-    colour: Colour, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two turns over one thread, in strict mode; each turn has a record of its own."""
-    monkeypatch.setenv("LANGGRAPH_STRICT_MSGPACK", "true")
+def test_a_checkpointed_conversation_goes_on(colour: Colour) -> None:
+    """Two turns over one thread; each turn has a record of its own."""
     graph = deferring_graph().compile(checkpointer=InMemorySaver())
     config = {"configurable": {"thread_id": "one"}}
     first = colour.invoke(graph, {"messages": [HumanMessage(QUERY)]}, config)
@@ -67,6 +68,39 @@ def test_a_checkpointed_conversation_goes_on(
     assert second["record"]["regime"] == "augmented"
     assert isinstance(state["messages"][-1], AIMessage)
     assert isinstance(state["record"], dict)
+
+
+STRICTLY = """
+import warnings
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from tests.cascades import QUERY
+from tests.unit_tests.test_graph import deferring_graph
+warnings.simplefilter("error")
+saver, before = InMemorySaver(), ["strong_generate"]
+graph = deferring_graph().compile(checkpointer=saver, interrupt_before=before)
+config = {"configurable": {"thread_id": "one"}}
+graph.invoke({"messages": [HumanMessage(QUERY)]}, config)
+final = graph.invoke(None, config)
+kept = graph.get_state(config).values
+assert final["messages"][-1].content == "They have five pears.", final
+assert type(kept["messages"][-1]) is AIMessage and type(kept["record"]) is dict, kept
+assert kept["record"]["lesson"]["state"] == "stored", kept
+"""
+
+
+def test_every_step_survives_a_strict_checkpointer() -> None:
+    """Stopped before the strong model and resumed, where only plain types may be read back."""
+    done = subprocess.run(
+        [sys.executable, "-c", STRICTLY],
+        env={**os.environ, "LANGGRAPH_STRICT_MSGPACK": "true"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_context_changes_one_run(colour: Colour) -> None:

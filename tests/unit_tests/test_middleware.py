@@ -91,6 +91,21 @@ def test_a_valid_weak_tool_call_is_treated_as_told(colour: Colour, policy: str, 
     assert len(strong.calls) == calls
 
 
+@pytest.mark.parametrize(("score", "calls"), [(0.9, 0), (0.1, 1), (float("nan"), 1)])
+def test_tool_calls_may_have_a_confidence_of_their_own(
+    colour: Colour, score: float, calls: int
+) -> None:
+    """Compared with the same threshold, and never accepted without a number."""
+    weak = weak_model(call(a=2, b=3), Reply("five", logprob=SURE))
+    strong = strong_model(call(a=2, b=3))
+    agent, middleware = agent_of(weak, strong, tool_calls=lambda _: score)
+    with middleware:
+        result = colour.invoke(agent, asked())
+
+    assert result["messages"][-1].content == "five"
+    assert len(strong.calls) == calls
+
+
 @pytest.mark.parametrize("broken", [call(a="x", b=3), call(b=3)])
 def test_a_tool_call_that_does_not_fit_is_deferred(colour: Colour, broken: Reply) -> None:
     """However lenient the policy."""
