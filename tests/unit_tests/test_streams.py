@@ -49,6 +49,11 @@ async def graph_v3(cascade: InterCascade) -> list[Any]:
     return await gathered(await cascade.graph.astream_events(ASKED, version="v3"))
 
 
+async def agent_v3(cascade: InterCascade) -> list[Any]:
+    agent = create_agent(model=cascade, tools=[])
+    return await gathered(await agent.astream_events(ASKED, version="v3"))
+
+
 CONSUMERS: dict[str, Consumer] = {
     "chat stream": lambda c: gathered(c.astream(QUERY)),
     "chat events v2": lambda c: gathered(c.astream_events(QUERY, version="v2")),
@@ -81,6 +86,7 @@ CONSUMERS: dict[str, Consumer] = {
         )
         for mode in ("values", "updates", "messages")
     },
+    "agent events v3": agent_v3,
     "agent events v2": lambda c: gathered(
         create_agent(model=c, tools=[]).astream_events(ASKED, version="v2")
     ),
