@@ -12,6 +12,8 @@ also hand out, as they arrive, the pieces of replies that come in pieces.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -22,12 +24,15 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import aclosing, closing, contextmanager
+from contextlib import ExitStack, aclosing, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import get_executor_for_config
+from langchain_core.runnables.utils import gather_with_concurrency
 
 from langchain_intercascade.errors import BrokenStreamError, ConfigurationError
 
@@ -126,6 +131,11 @@ def either(blocking: Callable[[], T], awaited: Callable[[], Awaitable[T]]) -> St
     return reply
 
 
+def pausing(seconds: float) -> Steps[None]:
+    """Wait, as one step."""
+    return either(lambda: time.sleep(seconds), lambda: asyncio.sleep(seconds))
+
+
 def attempt(steps: Steps[T]) -> Steps[T | Fault]:
     """Run `steps`; a failure comes back as a `Fault` instead of being raised.
 
@@ -140,6 +150,84 @@ def attempt(steps: Steps[T]) -> Steps[T | Fault]:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary described above; never silent
         return Fault(error)
+
+
+def overheard(steps: Steps[T], heard: list[Any]) -> Steps[T]:
+    """Run `steps`, and put every reply that it was given into `heard`, in order.
+
+    What nested steps have spent on models can so be charged without each of
+    them keeping books.
+    """
+    reply: Any = None
+    error: Exception | None = None
+    with closing(steps):
+        while True:
+            try:
+                call = steps.send(reply) if error is None else steps.throw(error)
+            except StopIteration as end:
+                return cast("T", end.value)
+            reply = error = None
+            try:
+                reply = yield call
+            except Exception as failed:  # noqa: BLE001 - handed on to the steps it belongs to
+                error = failed
+            else:
+                heard.append(reply)
+
+
+def together(bodies: Sequence[Steps[T]]) -> Steps[list[T]]:
+    """Run `bodies` side by side and return their values, in order.
+
+    Whenever each of them waits for a reply, all their calls are made at once: in
+    threads, or as tasks on the event loop, as many at a time as the config's
+    `max_concurrency` allows.  An error that one of them raises is raised, and the
+    others are closed.  Nothing is handed out in pieces.
+    """
+    with ExitStack() as closed:
+        running = [_Body(closed.enter_context(closing(each))) for each in bodies]
+        waiting = [(body, call) for body in running if (call := body.advance()) is not None]
+        while waiting:
+            calls = [call for _, call in waiting]
+            replies = yield Call(partial(_all, calls), partial(_aall, calls))
+            for (body, _), reply in zip(waiting, replies, strict=True):
+                with body.answering():
+                    body.reply = _unwrapped(reply)
+            still = [body for body, _ in waiting]
+            waiting = [(body, call) for body in still if (call := body.advance()) is not None]
+        return [body.value for body in running]
+
+
+def _all(calls: Sequence[Call], base: RunnableConfig) -> list[Any]:
+    """Make all calls and return the replies; an error comes as a `Fault`."""
+
+    def reply(call: Call) -> Any:
+        try:
+            return call.blocking(base)
+        except Exception as error:  # noqa: BLE001 - raised again in the body that called
+            return Fault(error)
+
+    if len(calls) == 1:
+        return [reply(calls[0])]
+    with get_executor_for_config(base) as threads:
+        return list(threads.map(reply, calls))
+
+
+async def _aall(calls: Sequence[Call], base: RunnableConfig) -> list[Any]:
+    """Do as `_all` does, without blocking the event loop."""
+
+    async def reply(call: Call) -> Any:
+        try:
+            return await call.awaited(base)
+        except Exception as error:  # noqa: BLE001 - raised again in the body that called
+            return Fault(error)
+
+    return await gather_with_concurrency(base.get("max_concurrency"), *map(reply, calls))
+
+
+def _unwrapped(reply: Any) -> Any:
+    if isinstance(reply, Fault):
+        raise reply.error
+    return reply
 
 
 def run(steps: Steps[T], config: RunnableConfig | None = None) -> T:

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_intercascade import DecisionRecord, EdgeRepository, InterCascade
 from langchain_intercascade._steps import Steps
 from langchain_intercascade.errors import RepositoryError
-from langchain_intercascade.repository.base import Hit
+from langchain_intercascade.repository.points import Hit
 from langchain_intercascade.strategy import Strategy
 from langchain_intercascade.testing import Reply, ScriptedChatModel
 from tests.conftest import Colour
@@ -104,20 +104,22 @@ class FlakyRepository(EdgeRepository):
         self.error = error or RepositoryError("out of order")
         self.searches = 0
 
-    def searching(
-        self, query: str, *, tenant: str, k: int, min_similarity: float = 0.0
-    ) -> Steps[list[Hit]]:
+    def searching(self, query: str, *, tenant: str, k: int, **options: Any) -> Steps[list[Hit]]:
         self.searches += 1
         self._fail("search")
-        return (
-            yield from super().searching(query, tenant=tenant, k=k, min_similarity=min_similarity)
-        )
+        return (yield from super().searching(query, tenant=tenant, k=k, **options))
 
     def putting(self, strategy: Strategy) -> Steps[None]:
         self._fail("put")
         if strategy.lesson is None:
             self._fail("put_active")
         yield from super().putting(strategy)
+
+    def swapping(self, strategy: Strategy, *, version: int | None) -> Steps[bool]:
+        self._fail("put")
+        if strategy.lesson is None:
+            self._fail("put_active")
+        return (yield from super().swapping(strategy, version=version))
 
     def getting(self, strategy_id: str, *, tenant: str) -> Steps[Strategy | None]:
         self._fail("get")

@@ -55,14 +55,20 @@ class Database:
         return self.client.create_collection(name, vectors_config=request.vectors)
 
     def index(self, name: str, request: models.CreateFieldIndex) -> models.UpdateResult:
-        assert isinstance(request.field_schema, models.KeywordIndexParams), name
+        schema = request.field_schema
+        assert isinstance(schema, models.KeywordIndexParams | models.IntegerIndexParams), name
         self.indexes[request.field_name] = models.PayloadIndexInfo(
-            data_type=models.PayloadSchemaType.KEYWORD, params=request.field_schema, points=0
+            data_type=models.PayloadSchemaType(schema.type.value), params=schema, points=0
         )
         return models.UpdateResult(operation_id=0, status=models.UpdateStatus.COMPLETED)
 
     def upsert(self, name: str, request: models.PointsList) -> models.UpdateResult:
-        return self.client.upsert(name, request.points)
+        return self.client.upsert(
+            name,
+            request.points,
+            update_filter=request.update_filter,
+            update_mode=request.update_mode,
+        )
 
     def retrieve(self, name: str, request: models.PointRequest) -> list[models.Record]:
         return self.client.retrieve(
@@ -80,7 +86,11 @@ class Database:
 
     def scroll(self, name: str, request: models.ScrollRequest) -> models.ScrollResult:
         points, after = self.client.scroll(
-            name, scroll_filter=request.filter, limit=request.limit or 10, offset=request.offset
+            name,
+            scroll_filter=request.filter,
+            limit=request.limit or 10,
+            offset=request.offset,
+            with_vectors=request.with_vector or False,
         )
         return models.ScrollResult(points=points, next_page_offset=after)
 
@@ -245,7 +255,13 @@ class _Points(_Servicer, messages.PointsServicer):
 
     def Upsert(self, request: Any, context: Any) -> Any:
         points = [GrpcToRest.convert_point_struct(point) for point in request.points]
-        return self._updated(context, "upsert", request, models.PointsList(points=points))
+        conditional = request.HasField("update_filter")
+        wanted = models.PointsList(
+            points=points,
+            update_filter=_filter(request, "update_filter") if conditional else None,
+            update_mode=_mode(request) if request.HasField("update_mode") else None,
+        )
+        return self._updated(context, "upsert", request, wanted)
 
     def Delete(self, request: Any, context: Any) -> Any:
         selected = GrpcToRest.convert_points_selector(request.points)
@@ -272,7 +288,12 @@ class _Points(_Servicer, messages.PointsServicer):
 
     def Scroll(self, request: Any, context: Any) -> Any:
         after = GrpcToRest.convert_point_id(request.offset) if request.HasField("offset") else None
-        wanted = models.ScrollRequest(filter=_filter(request), limit=request.limit, offset=after)
+        wanted = models.ScrollRequest(
+            filter=_filter(request),
+            limit=request.limit,
+            offset=after,
+            with_vector=GrpcToRest.convert_with_vectors_selector(request.with_vectors),
+        )
         page = self.serve(context, "scroll", request, wanted)
         return messages.ScrollResponse(
             result=[RestToGrpc.convert_record(record) for record in page.points]
@@ -287,10 +308,14 @@ class _Points(_Servicer, messages.PointsServicer):
         return messages.CountResponse(result=messages.CountResult(count=reply.count))
 
 
-def _filter(request: Any) -> models.Filter | None:
+def _mode(request: Any) -> models.UpdateMode:
+    return GrpcToRest.convert_update_mode(request.update_mode)
+
+
+def _filter(request: Any, name: str = "filter") -> models.Filter | None:
     """Return the filter of a gRPC request."""
-    if not request.HasField("filter"):
+    if not request.HasField(name):
         return None
-    found = GrpcToRest.convert_filter(request.filter)
+    found = GrpcToRest.convert_filter(getattr(request, name))
     # Older clients translate an absent clause into an empty list, which local mode never meets.
     return models.Filter(**{name: clause or None for name, clause in found})

@@ -18,7 +18,7 @@ FLOORS = (
     ("errors", "prompts", "reply"),
     ("_steps", "record"),
     ("state", "strategy"),
-    ("equipment",),
+    ("agreement", "equipment"),
     ("confidence", "threshold", "repository", "costs"),
     ("learning",),
     ("nodes",),

@@ -20,6 +20,7 @@ from langchain_intercascade.strategy import Advice, Lesson, State, Strategy
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
+    from pydantic_core import ErrorDetails
 
     from langchain_intercascade.learning.learner import Learner
     from langchain_intercascade.record import DecisionRecord
@@ -138,9 +139,15 @@ def parse_advice(text: str) -> Advice:
     try:
         return Advice.model_validate(known)
     except ValidationError as error:
-        parts = sorted({".".join(map(str, each["loc"])) for each in error.errors()})
+        parts = sorted({_where(each) for each in error.errors()})
         msg = f"the distilled strategy is malformed in: {', '.join(parts)}"
         raise LessonRejectedError(msg) from error
+
+
+def _where(error: ErrorDetails) -> str:
+    """Name the part that an error is about; errors of the whole begin with it."""
+    told = error["msg"].removeprefix("Value error, ").partition(":")[0]
+    return ".".join(map(str, error["loc"])) or told
 
 
 def _charged(record: DecisionRecord, done: Distilled, prices: Prices) -> DecisionRecord:

@@ -14,7 +14,8 @@ from langchain_intercascade.repository.breaker import Breaker
 from langchain_intercascade.strategy import checked_tenant, storable
 
 if TYPE_CHECKING:
-    from langchain_intercascade.repository.base import Hit, StrategyRepository
+    from langchain_intercascade.repository.base import StrategyRepository
+    from langchain_intercascade.repository.points import Hit
     from langchain_intercascade.state import Body, CascadeState, Run, Update
 
 QueryFrom: TypeAlias = Callable[[Sequence[BaseMessage]], str]

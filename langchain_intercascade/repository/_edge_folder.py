@@ -57,9 +57,31 @@ def check_folder(folder: Path, dimension: int) -> None:
         RepositoryCorruptError: It is something else, or a part is missing.
         EncoderMismatchError: Its vectors are of another length.
     """
+    if (size := dimension_of(folder)) != dimension:
+        msg = (
+            f"{folder} holds vectors of length {size}, and the encoder makes vectors of "
+            f"length {dimension}. Use the encoder it was filled with, another path, or "
+            "`intercascade strategies reembed`."
+        )
+        raise EncoderMismatchError(msg)
+
+
+def dimension_of(folder: Path) -> int:
+    """Return the length of the vectors of the repository in `folder`.
+
+    Raises:
+        RepositoryCorruptError: It is something else, or a part is missing.
+    """
     _check_not_pickles(folder)
     _check_whole(folder)
-    _check_vectors(folder, dimension)
+    match json.loads((folder / _CONFIG).read_text("utf-8")):
+        case {"vectors": {"keys": {"size": int(size), "distance": "Cosine"} as keys}} if (
+            "multivector_config" in keys
+        ):
+            return size
+        case _:
+            msg = f"{folder} holds vectors that are not those of a strategy repository."
+            raise RepositoryCorruptError(msg)
 
 
 def _entries(folder: Path) -> set[str]:
@@ -98,19 +120,3 @@ def _check_whole(folder: Path) -> None:
             "folder from a backup, or delete it if it holds nothing you need."
         )
         raise RepositoryCorruptError(msg)
-
-
-def _check_vectors(folder: Path, dimension: int) -> None:
-    match json.loads((folder / _CONFIG).read_text("utf-8")):
-        case {"vectors": {"keys": {"size": int(size), "distance": "Cosine"} as keys}} if (
-            "multivector_config" in keys
-        ):
-            if size != dimension:
-                msg = (
-                    f"{folder} holds vectors of length {size}, and the encoder makes vectors of "
-                    f"length {dimension}. Use the encoder it was filled with, or another path."
-                )
-                raise EncoderMismatchError(msg)
-        case _:
-            msg = f"{folder} holds vectors that are not those of a strategy repository."
-            raise RepositoryCorruptError(msg)

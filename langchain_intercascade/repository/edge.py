@@ -52,13 +52,15 @@ from langchain_intercascade.errors import (
 from langchain_intercascade.repository._edge_folder import (
     KEYS,
     check_folder,
+    dimension_of,
     fill,
     is_vacant,
 )
-from langchain_intercascade.repository.base import META_ID, StrategyRepository
+from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.repository.operations import (
     Count,
     Delete,
+    Dump,
     Operation,
     Point,
     Read,
@@ -66,8 +68,10 @@ from langchain_intercascade.repository.operations import (
     ScoredPayload,
     Scroll,
     Search,
+    Swap,
     Write,
 )
+from langchain_intercascade.repository.points import META_ID
 
 T = TypeVar("T")
 
@@ -97,6 +101,11 @@ class EdgeRepository(StrategyRepository):
     """
 
     engine: ClassVar[str] = "edge"
+    exclusive: ClassVar[bool] = True
+    keeps_after_delete: ClassVar[str] = (
+        "Deleted strategies are out of every search at once; their bytes stay in the folder's "
+        "files until those are reused, and in backups of the folder."
+    )
 
     def __init__(
         self, path: str | Path | None = None, *, embeddings: Embeddings | None = None
@@ -110,6 +119,7 @@ class EdgeRepository(StrategyRepository):
         super().__init__(embeddings=embeddings)
         self._path = None if path is None else Path(path)
         self._lock = threading.Lock()
+        self._swapping = threading.Lock()
         self._opened: _Opened | None = None
         self._closed = False
 
@@ -140,6 +150,11 @@ class EdgeRepository(StrategyRepository):
     def execute(self, operation: Operation) -> Any:
         """Carry out one operation."""
         shard = self._shard()
+        if isinstance(operation, Swap):
+            # One process owns the folder, so its own lock keeps swaps apart; the engine's
+            # conditional write does not say whether it wrote.
+            with self._swapping:
+                return _calling(self.location, lambda: _swapped(shard, operation))
         return _calling(self.location, lambda: _request(operation).sent_to(shard))
 
     async def aexecute(self, operation: Operation) -> Any:
@@ -149,6 +164,16 @@ class EdgeRepository(StrategyRepository):
         the while, so a hop to a thread would cost more and free nobody.
         """
         return self.execute(operation)
+
+    def stored_dimension(self) -> int | None:
+        """Return the length of the stored vectors; `None` where there is no repository yet."""
+        if self._path is None or is_vacant(self._path):
+            return None
+        return _calling(
+            self.location,
+            lambda: dimension_of(cast("Path", self._path)),
+            otherwise=RepositoryCorruptError,
+        )
 
     def compact(self) -> bool:
         """Build the search index and write everything to disk; say whether there was work to do.
@@ -226,7 +251,16 @@ class _Request:
         return self.converted(getattr(shard, self.method)(*self.arguments))
 
 
-def _request(operation: Operation) -> _Request:
+def _swapped(shard: EdgeShard, swap: Swap) -> bool:
+    found = _points(shard.retrieve([swap.point.id], with_payload=True, with_vector=False))
+    stored = found[0].payload.get("version") if found else None
+    if stored != swap.version:
+        return False
+    shard.update(UpdateOperation.upsert_points([_edge_point(swap.point)]))
+    return True
+
+
+def _request(operation: Operation) -> _Request:  # noqa: PLR0911 - one for each operation
     match operation:
         case Search(vector, scope, limit):
             nearest = Query.Nearest([list(vector)], using=KEYS)
@@ -240,10 +274,16 @@ def _request(operation: Operation) -> _Request:
         case Scroll(scope, limit):
             page = ScrollRequest(operation.first, limit, _filter(scope), with_payload=True)
             return _Request("scroll", (page,), _payloads)
+        case Dump(limit):
+            page = ScrollRequest(operation.first, limit, None, with_payload=True, with_vector=True)
+            return _Request("scroll", (page,), _page_of_points)
         case Delete(ids):
             return _Request("update", (UpdateOperation.delete_points(list(ids)),), _nothing)
         case Count(scope):
             return _Request("count", (CountRequest(exact=True, filter=_filter(scope)),), int)
+        case Swap():
+            msg = "A swap is more than one request."
+            raise TypeError(msg)
 
 
 def _filter(scope: Scope) -> Filter:
@@ -277,6 +317,10 @@ def _vectors(record: Record) -> list[list[float]]:
 
 def _payloads(page: tuple[list[Record], Any]) -> list[dict[str, Any]]:
     return [record.payload or {} for record in page[0]]
+
+
+def _page_of_points(page: tuple[list[Record], Any]) -> list[Point]:
+    return _points(page[0])
 
 
 def _nothing(_: object) -> None:

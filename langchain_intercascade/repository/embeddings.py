@@ -20,7 +20,7 @@ from typing import Final, TypeAlias, cast
 from langchain_core.embeddings import Embeddings
 
 from langchain_intercascade._steps import Steps, either
-from langchain_intercascade.errors import RepositoryError
+from langchain_intercascade.errors import ConfigurationError, RepositoryError
 
 Vector: TypeAlias = Sequence[float]
 
@@ -125,6 +125,20 @@ class HashingEmbeddings(Embeddings):
     async def aembed_query(self, text: str) -> list[float]:
         """Return the unit vector of `text`; pure computation, so there is nothing to await."""
         return self.embed_query(text)
+
+
+def cosine(one: Vector, other: Vector) -> float:
+    """Return the cosine of the angle between two vectors of the same length.
+
+    Raises:
+        ConfigurationError: The lengths differ.
+    """
+    if len(one) != len(other):
+        msg = f"Vectors of length {len(one)} and {len(other)} cannot be compared."
+        raise ConfigurationError(msg)
+    dot = math.fsum(a * b for a, b in zip(one, other, strict=True))
+    norms = math.sqrt(math.fsum(a * a for a in one) * math.fsum(b * b for b in other))
+    return dot / norms if norms else 0.0
 
 
 def _features(text: str) -> Iterator[str]:

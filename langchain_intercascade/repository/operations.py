@@ -1,4 +1,4 @@
-"""What an engine can be asked: six operations as data, and what they are about.
+"""What an engine can be asked: eight operations as data, and what they are about.
 
 An engine answers each with the reply stated at its class, and knows nothing of
 models, prompts or strategies.
@@ -64,6 +64,19 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Swap:
+    """Write `point` only if the stored one still has `version`. Reply: `bool`, whether it was.
+
+    With `version` `None`, only if there is none.  Of several that swap the same
+    version at once, in any process that the engine serves, exactly one succeeds.
+    The last of the payload's `stamps` is unlike that of any other write.
+    """
+
+    point: Point
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """Read points by id. Reply: `list[Point]`, without those that do not exist."""
 
@@ -84,7 +97,23 @@ class Scroll:
     @property
     def first(self) -> str | None:
         """The least id of the page, for engines whose offset is inclusive."""
-        return None if self.after is None else str(UUID(int=UUID(self.after).int + 1))
+        return following(self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """Read every point there is, of all tenants, in order of id. Reply: `list[Point]`.
+
+    For custody of the whole (copying, re-embedding), never for serving.
+    """
+
+    limit: int
+    after: str | None = None
+
+    @property
+    def first(self) -> str | None:
+        """The least id of the page, for engines whose offset is inclusive."""
+        return following(self.after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,4 +130,9 @@ class Count:
     scope: Scope
 
 
-Operation: TypeAlias = Search | Write | Read | Scroll | Delete | Count
+Operation: TypeAlias = Search | Write | Swap | Read | Scroll | Dump | Delete | Count
+
+
+def following(after: str | None) -> str | None:
+    """Return the id next to `after`, which need not exist; `None` for the very first."""
+    return None if after is None else str(UUID(int=UUID(after).int + 1))

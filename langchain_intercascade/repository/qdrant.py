@@ -23,10 +23,11 @@ from langchain_intercascade.errors import (
     RepositoryError,
 )
 from langchain_intercascade.repository._connections import Connection, Held, Request, Server
-from langchain_intercascade.repository.base import META_ID, StrategyRepository
+from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.repository.operations import (
     Count,
     Delete,
+    Dump,
     Operation,
     Point,
     Read,
@@ -34,8 +35,10 @@ from langchain_intercascade.repository.operations import (
     ScoredPayload,
     Scroll,
     Search,
+    Swap,
     Write,
 )
+from langchain_intercascade.repository.points import META_ID
 
 MEMORY: Final = ":memory:"
 _KEYS: Final = "keys"
@@ -43,6 +46,9 @@ _COSINE: Final = models.Distance.COSINE
 _INDEXES: Final = {
     "tenant": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
     "state": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD),
+    "version": models.IntegerIndexParams(
+        type=models.IntegerIndexType.INTEGER, lookup=True, range=False
+    ),
 }
 
 
@@ -60,6 +66,10 @@ class QdrantRepository(StrategyRepository):
     """
 
     engine: ClassVar[str] = "qdrant"
+    keeps_after_delete: ClassVar[str] = (
+        "Deleted strategies are out of every search at once; the server keeps their bytes until "
+        "its optimizer rewrites the segment, and in snapshots and backups."
+    )
 
     def __init__(
         self,
@@ -125,11 +135,16 @@ class QdrantRepository(StrategyRepository):
 
     def execute(self, operation: Operation) -> Any:
         """Carry out one operation."""
-        return self._send(lambda: _request(operation))
+        return run(self._executed(operation))
 
     async def aexecute(self, operation: Operation) -> Any:
         """Carry out one operation without blocking the event loop."""
-        return await self._asend(lambda: _request(operation))
+        return await arun(self._executed(operation))
+
+    @property
+    def exclusive(self) -> bool:  # type: ignore[override]  # memory is this process's, a server is not
+        """Whether no other process can be at work on the same strategies."""
+        return self._connection.local
 
     def close(self) -> None:
         """Close the connections, but not a client that was handed in; twice is harmless."""
@@ -140,6 +155,22 @@ class QdrantRepository(StrategyRepository):
         """Do as `close` does, without blocking the event loop."""
         self._closed = True
         await self._connection.aclose()
+
+    def _executed(self, operation: Operation) -> Steps[Any]:
+        if not isinstance(operation, Swap):
+            return (
+                yield from either(
+                    lambda: self._send(lambda: _request(operation)),
+                    lambda: self._asend(lambda: _request(operation)),
+                )
+            )
+        # A conditional write that was skipped is reported as done.  Our stamp tells, on reading
+        # again, whether it was ours that was done, even if another came after it.
+        point = operation.point
+        yield from self._sending("upsert", **_conditional(operation))
+        found = yield from self._sending("retrieve", ids=[point.id], with_payload=["stamps"])
+        stored = (found[0].payload or {}).get("stamps", []) if found else []
+        return point.payload["stamps"][-1] in stored
 
     # Making the collection, once for both colours.
 
@@ -184,17 +215,21 @@ class QdrantRepository(StrategyRepository):
             raise made.error
 
     def _check_vectors(self, info: models.CollectionInfo, dimension: int) -> None:
+        if (size := self._keys_in(info).size) != dimension:
+            msg = (
+                f"{self!r} holds vectors of length {size}, and the encoder makes vectors of length "
+                f"{dimension}. Use the encoder it was filled with, another collection, or "
+                "`intercascade strategies reembed`."
+            )
+            raise EncoderMismatchError(msg)
+
+    def _keys_in(self, info: models.CollectionInfo) -> models.VectorParams:
         vectors = info.config.params.vectors
         keys = vectors.get(_KEYS) if isinstance(vectors, dict) else None
         if keys is None or keys.multivector_config is None or keys.distance != _COSINE:
             msg = f"{self!r} holds vectors that are not those of a strategy repository."
             raise RepositoryCorruptError(msg)
-        if keys.size != dimension:
-            msg = (
-                f"{self!r} holds vectors of length {keys.size}, and the encoder makes vectors of "
-                f"length {dimension}. Use the encoder it was filled with, or another collection."
-            )
-            raise EncoderMismatchError(msg)
+        return keys
 
     def _checking_owner(self) -> Steps[None]:
         """Refuse points without the one that says whose they are.
@@ -208,6 +243,16 @@ class QdrantRepository(StrategyRepository):
         if not (yield from self._sending("retrieve", ids=[META_ID], with_payload=False)):
             msg = f"{self!r} holds points that langchain-intercascade did not write."
             raise RepositoryCorruptError(msg)
+
+    def stored_dimension(self) -> int | None:
+        """Return the length of the stored vectors; `None` where there is no collection yet."""
+        return run(self._measuring())
+
+    def _measuring(self) -> Steps[int | None]:
+        if not (yield from self._reaching()):
+            return None
+        info: models.CollectionInfo = yield from self._sending("get_collection")
+        return self._keys_in(info).size
 
     # One request, in both colours.
 
@@ -242,7 +287,21 @@ class QdrantRepository(StrategyRepository):
             raise RepositoryError(msg) from error
 
 
-def _request(operation: Operation) -> Request:
+def _conditional(swap: Swap) -> dict[str, Any]:
+    """Return the arguments of an upsert that happens only if nobody was quicker."""
+    wanted: dict[str, Any] = {"points": [_struct(swap.point)], "wait": True}
+    if swap.version is None:
+        return {**wanted, "update_mode": models.UpdateMode.INSERT_ONLY}
+    same = models.FieldCondition(key="version", match=models.MatchValue(value=swap.version))
+    # Without the mode, a strategy that was forgotten meanwhile would come back.
+    return {
+        **wanted,
+        "update_mode": models.UpdateMode.UPDATE_ONLY,
+        "update_filter": models.Filter(must=[same]),
+    }
+
+
+def _request(operation: Operation) -> Request:  # noqa: PLR0911 - one for each operation
     match operation:
         case Search(vector, scope, limit):
             wanted = {"query": [list(vector)], "using": _KEYS, "query_filter": _filter(scope)}
@@ -256,11 +315,17 @@ def _request(operation: Operation) -> Request:
         case Scroll(scope, limit):
             page = {"scroll_filter": _filter(scope), "limit": limit, "offset": operation.first}
             return Request("scroll", page, _payloads)
+        case Dump(limit):
+            page = {"limit": limit, "offset": operation.first, "with_vectors": [_KEYS]}
+            return Request("scroll", page, _page_of_points)
         case Delete(ids):
             selected = models.PointIdsList(points=list(ids))
             return Request("delete", {"points_selector": selected, "wait": True}, _nothing)
         case Count(scope):
             return Request("count", {"count_filter": _filter(scope), "exact": True}, _counted)
+        case Swap():
+            msg = "A swap is more than one request."
+            raise TypeError(msg)
 
 
 def _filter(scope: Scope) -> models.Filter:
@@ -294,6 +359,10 @@ def _vectors(record: models.Record) -> list[list[float]]:
 
 def _payloads(reply: tuple[list[models.Record], Any]) -> list[dict[str, Any]]:
     return [record.payload or {} for record in reply[0]]
+
+
+def _page_of_points(reply: tuple[list[models.Record], Any]) -> list[Point]:
+    return _points(reply[0])
 
 
 def _counted(reply: models.CountResult) -> int:

@@ -28,11 +28,12 @@ from langchain_intercascade.errors import (
     RepositoryCorruptError,
     RepositoryError,
 )
-from langchain_intercascade.repository.base import StrategyRepository, cosine
-from langchain_intercascade.repository.embeddings import PROBE, Vector
+from langchain_intercascade.repository.base import StrategyRepository
+from langchain_intercascade.repository.embeddings import PROBE, Vector, cosine
 from langchain_intercascade.repository.operations import (
     Count,
     Delete,
+    Dump,
     Operation,
     Point,
     Read,
@@ -40,6 +41,7 @@ from langchain_intercascade.repository.operations import (
     ScoredPayload,
     Scroll,
     Search,
+    Swap,
     Write,
 )
 from langchain_intercascade.strategy import storable
@@ -83,6 +85,10 @@ class VectorStoreRepository(StrategyRepository):
 
     engine: ClassVar[str] = "vector_store"
     lists: ClassVar[bool] = False
+    swaps: ClassVar[bool] = False
+    keeps_after_delete: ClassVar[str] = (
+        "What the vector store keeps of a deleted document, only the store knows."
+    )
 
     def __init__(
         self,
@@ -174,7 +180,9 @@ class VectorStoreRepository(StrategyRepository):
                 return _points((yield from self._asking("get_by_ids", list(ids))))
             case Delete(ids):
                 return (yield from self._deleted(ids))
-            case Scroll() | Count():
+            case Swap():
+                return (yield from self._swapped(operation))
+            case Scroll() | Count() | Dump():
                 msg = (
                     f"{self!r} cannot list or count strategies, because a LangChain vector store "
                     "can only be searched and read by id. Use EdgeRepository or QdrantRepository "
@@ -216,6 +224,14 @@ class VectorStoreRepository(StrategyRepository):
         if not self._overwrites:
             yield from self._deleted(ids)
         yield from self._asking("add_documents", [_document(point) for point in points], ids=ids)
+
+    def _swapped(self, swap: Swap) -> Steps[bool]:
+        """Compare and write; the two are not one, so two processes may both succeed."""
+        found = _points((yield from self._asking("get_by_ids", [swap.point.id])))
+        if (found[0].payload.get("version") if found else None) != swap.version:
+            return False
+        yield from self._written([swap.point])
+        return True
 
     def _deleted(self, ids: Sequence[str]) -> Steps[None]:
         # Some stores call it an error to delete what is not there.

@@ -19,8 +19,9 @@ from langchain_core.embeddings import Embeddings
 
 from langchain_intercascade._steps import Call, Steps, arun, either, run
 from langchain_intercascade.errors import EncoderMismatchError, RepositoryError, TenantError
-from langchain_intercascade.repository.base import META_ID, StrategyRepository
+from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.repository.embeddings import PROBE, Encoder
+from langchain_intercascade.repository.points import META_ID
 from langchain_intercascade.strategy import (
     Advice,
     Lesson,
@@ -470,6 +471,82 @@ def _concurrent_use_loses_nothing(repository: StrategyRepository) -> Steps[None]
     _expect(len(names), (yield from _counted(repository, names)), "every strategy was written")
 
 
+def _a_swap_needs_the_version_it_names(repository: StrategyRepository) -> Steps[None]:
+    first = _strategy(APPLES)
+    _holds((yield from _ask(repository, "swap", first, version=None)), "the first is written")
+    again = _strategy(APPLES)
+    _holds(not (yield from _ask(repository, "swap", again, version=None)), "but not twice")
+    second = first.changed(reason="second")
+    _holds((yield from _ask(repository, "swap", second, version=1)), "the next version")
+    late = first.changed(reason="late")
+    _holds(not (yield from _ask(repository, "swap", late, version=1)), "a late one is refused")
+    stored = yield from _ask(repository, "get", first.id, tenant=ALICE)
+    _expect(second, stored, "a refused swap changes nothing")
+    yield from _ask(repository, "remove", first.id, tenant=ALICE)
+    gone = second.changed(reason="back from the dead")
+    _holds(not (yield from _ask(repository, "swap", gone, version=2)), "what is gone stays gone")
+    _expect(None, (yield from _ask(repository, "get", first.id, tenant=ALICE)), "nothing is back")
+
+
+def _an_update_is_applied_to_what_is_stored(repository: StrategyRepository) -> Steps[None]:
+    yield from _put(repository, _strategy(APPLES), _strategy(APPLES, tenant=BOB))
+    name = _strategy(APPLES).id
+    news = yield from _ask(repository, "update", name, tenant=ALICE, change=_one_more)
+    stored = yield from _ask(repository, "get", name, tenant=ALICE)
+    _expect((2, news), (stored.support, stored), "an update is written and returned")
+    left = yield from _ask(repository, "update", name, tenant=ALICE, change=lambda _: None)
+    _expect(None, left, "a change to nothing leaves it as it is")
+    none = yield from _ask(repository, "update", "unknown", tenant=ALICE, change=_one_more)
+    _expect(None, none, "what is not there is not made")
+    other = yield from _ask(repository, "get", _strategy(APPLES, tenant=BOB).id, tenant=BOB)
+    _expect(1, other.support, "an update stays with its tenant")
+
+
+def _one_more(strategy: Strategy) -> Strategy:
+    return strategy.changed(support=strategy.support + 1)
+
+
+def _concurrent_updates_are_all_counted(repository: StrategyRepository) -> Steps[None]:
+    if not repository.swaps:
+        return
+    workers, rounds = 8, 10
+    name = _strategy(APPLES).id
+    yield from _put(repository, _strategy(APPLES))
+
+    def work(_: int) -> None:
+        for _ in range(rounds):
+            repository.update(name, tenant=ALICE, change=_one_more)
+
+    async def awork(_: int) -> None:
+        for _ in range(rounds):
+            await repository.aupdate(name, tenant=ALICE, change=_one_more)
+
+    def threads() -> None:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(work, range(workers)))
+
+    async def tasks() -> None:
+        await asyncio.gather(*map(awork, range(workers)))
+
+    yield Call(lambda _: threads(), lambda _: tasks())
+    stored = yield from _ask(repository, "get", name, tenant=ALICE)
+    _expect(1 + workers * rounds, stored.support, "every update counts")
+
+
+def _the_keys_of_a_strategy_move_with_it(repository: StrategyRepository) -> Steps[None]:
+    yield from _put(repository, _strategy(APPLES))
+    name = _strategy(APPLES).id
+
+    def merged(strategy: Strategy) -> Strategy:
+        return strategy.changed(keys=(*strategy.keys, TRAINS))
+
+    yield from _ask(repository, "update", name, tenant=ALICE, change=merged)
+    found = yield from _found(repository, TRAINS, min_similarity=0.99)
+    _expect([name], found, "an added key is found at once")
+    states = {"states": (State.CANDIDATE,), "min_similarity": -1.0}
+    _expect([], (yield from _found(repository, APPLES, **states)), "a search by state")
+
+
 def _a_closed_repository_refuses(repository: StrategyRepository) -> Steps[None]:
     yield from _put(repository, _strategy(APPLES))
     yield from _ask(repository, "close")
@@ -547,6 +624,10 @@ _PROMISES: Final[tuple[Promise, ...]] = (
     _unusable_vectors_never_arrive,
     _huge_and_tiny_vectors_are_as_good_as_any,
     _concurrent_use_loses_nothing,
+    _a_swap_needs_the_version_it_names,
+    _an_update_is_applied_to_what_is_stored,
+    _concurrent_updates_are_all_counted,
+    _the_keys_of_a_strategy_move_with_it,
     _a_closed_repository_refuses,
     _one_closed_before_its_first_use_refuses,
 )

@@ -141,7 +141,8 @@ def test_a_query_that_was_taught_before_is_not_distilled_again(host: Host) -> No
     [
         ("Just add them.", "not JSON"),
         ("[1, 2]", "JSON list"),
-        (json.dumps({"title": "Sums"}), "steps"),
+        (json.dumps({"title": "Sums"}), "when_to_use"),
+        (json.dumps({"title": "Sums", "when_to_use": "Adding."}), "steps"),
         (json.dumps({"title": "", "when_to_use": "x", "steps": ["y"]}), "title"),
         (
             json.dumps({"title": "S", "when_to_use": "w", "steps": ["Say they have five pears."]}),

@@ -31,10 +31,11 @@ from langchain_intercascade.errors import (
     RepositoryError,
     RepositoryLockedError,
 )
-from langchain_intercascade.repository import base, operations
+from langchain_intercascade.repository import operations
 from langchain_intercascade.repository._edge_folder import fill
 from langchain_intercascade.repository.edge import EdgeRepository, _calling
 from langchain_intercascade.repository.embeddings import HashingEmbeddings
+from langchain_intercascade.repository.points import META_ID
 from langchain_intercascade.strategy import (
     Advice,
     Origin,
@@ -311,7 +312,7 @@ def test_vectors_of_another_length_are_refused(folder: Path, colour: Colour) -> 
 def test_a_newer_version_is_refused(folder: Path, colour: Colour) -> None:
     with EdgeRepository(folder) as repository:
         repository.count(tenant="a")
-        (meta,) = repository.execute(operations.Read((base.META_ID,)))
+        (meta,) = repository.execute(operations.Read((META_ID,)))
         newer = operations.Point(meta.id, meta.vectors, {**meta.payload, "schema_version": 99})
         repository.execute(operations.Write((newer,)))
 

@@ -22,8 +22,8 @@ from langchain_intercascade.errors import (
     RepositoryCorruptError,
     RepositoryError,
 )
-from langchain_intercascade.repository.base import META_ID
 from langchain_intercascade.repository.embeddings import HashingEmbeddings
+from langchain_intercascade.repository.points import META_ID
 from langchain_intercascade.repository.qdrant import QdrantRepository
 from langchain_intercascade.strategy import Lesson, Origin, Strategy, pending_lesson
 from tests.conftest import Colour
@@ -138,7 +138,7 @@ def test_the_collection_is_made_once_and_indexed_by_tenant(server: Server, colou
         close(colour, repository)
 
     actions = [action for _, action in database.asked]
-    assert (1, 2) == (actions.count("create"), actions.count("index"))
+    assert (1, 3) == (actions.count("create"), actions.count("index"))
     assert database.indexes["tenant"].params == models.KeywordIndexParams(
         type=models.KeywordIndexType.KEYWORD, is_tenant=True
     )

@@ -22,10 +22,11 @@ from langchain_intercascade.errors import (
     RepositoryError,
 )
 from langchain_intercascade.learning.learner import Learner
-from langchain_intercascade.repository.base import META_ID, Hit, StrategyRepository, point_id
+from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.repository.edge import EdgeRepository
 from langchain_intercascade.repository.embeddings import HashingEmbeddings
 from langchain_intercascade.repository.operations import Scope
+from langchain_intercascade.repository.points import META_ID, Hit, point_id
 from langchain_intercascade.strategy import Advice, Lesson, Origin, Strategy, pending_lesson
 from langchain_intercascade.testing.repository_contract import Factory, check_repository
 from tests.cascades import QUERY, SIBLING, Host, cascade_of, weak_model

@@ -1,0 +1,370 @@
+"""The contract of a strategy repository: what every engine must do, and what none can skip.
+
+The algorithm (encode, scope to the tenant, ask the engine, check every hit
+again) is written here once.  An engine answers eight small operations in
+two colours, `execute` and `aexecute`, and knows nothing of models or prompts.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final
+
+from langchain_core.embeddings import Embeddings
+
+from langchain_intercascade._steps import Steps, either, pausing
+from langchain_intercascade.errors import (
+    EncoderMismatchError,
+    RepositoryCorruptError,
+    RepositoryError,
+)
+from langchain_intercascade.repository.embeddings import (
+    Encoder,
+    HashingEmbeddings,
+    Vector,
+    cosine,
+)
+from langchain_intercascade.repository.operations import (
+    Count,
+    Delete,
+    Dump,
+    Operation,
+    Point,
+    Read,
+    Scope,
+    ScoredPayload,
+    Scroll,
+    Search,
+    Swap,
+    Write,
+)
+from langchain_intercascade.repository.points import META_ID, Hit, point_id
+from langchain_intercascade.strategy import SCHEMA_VERSION, State, Strategy, checked_tenant
+
+PROBE_AGREEMENT: Final = 0.999
+"""Least cosine between the stored and the present encoding of the probe text.
+
+Remote encoders repeat themselves to within 1e-4; another engine for the same
+weights (int8 against float32) was measured at 0.94 to 0.98, and mixing those
+moves neighbours about.
+"""
+
+
+logger = logging.getLogger(__name__)
+
+TRIES: Final = 50
+"""How often an update is tried again because somebody else was quicker."""
+
+
+class RepositorySteps(ABC):
+    """What a repository does, as steps; see `StrategyRepository`."""
+
+    engine: ClassVar[str]
+    """Short name of the engine, for records and messages."""
+
+    lists: ClassVar[bool] = True
+    """Whether the engine can list what it holds; if not, `scan` and `count` raise."""
+
+    swaps: ClassVar[bool] = True
+    """Whether two processes that change one strategy at once can be told apart by the engine."""
+
+    exclusive: ClassVar[bool] = False
+    """Whether no other process can be at work on the same strategies."""
+
+    keeps_after_delete: ClassVar[str] = ""
+    """What may be left of a deleted strategy, in words, for the receipt of `forget`."""
+
+    def __init__(self, *, embeddings: Embeddings | None = None) -> None:
+        """Use `embeddings` to encode queries.
+
+        Args:
+            embeddings: Any LangChain embeddings; the built-in lexical hashing
+                encoder if `None`, which needs no download and no key, and finds
+                strategies by shared words, not by meaning.
+        """
+        self.encoder = Encoder(embeddings or HashingEmbeddings())
+        self.unreadable = 0
+        """How many damaged strategies were skipped while searching and scanning."""
+        self._ready = False
+
+    # What an engine provides.
+
+    @abstractmethod
+    def create(self, dimension: int) -> None:
+        """Make room for vectors of `dimension`, unless there is room already.
+
+        Raises:
+            EncoderMismatchError: There is room, but for vectors of another length.
+            RepositoryCorruptError: What is there is not a strategy repository.
+        """
+
+    @abstractmethod
+    async def acreate(self, dimension: int) -> None:
+        """Do as `create` does, without blocking the event loop."""
+
+    @abstractmethod
+    def execute(self, operation: Operation) -> Any:
+        """Carry out one operation; the reply is stated at the operation's class."""
+
+    @abstractmethod
+    async def aexecute(self, operation: Operation) -> Any:
+        """Carry out one operation without blocking the event loop."""
+
+    @property
+    @abstractmethod
+    def location(self) -> str:
+        """Where the strategies lie, for people: a folder, a URL, or "memory"."""
+
+    def stored_dimension(self) -> int | None:
+        """Return the length of the stored vectors; `None` if there are none, or nobody knows."""
+        return None
+
+    def close(self) -> None:  # noqa: B027 - not every engine holds something
+        """Give back what the engine holds; closing twice is harmless."""
+
+    async def aclose(self) -> None:
+        """Do as `close` does, without blocking the event loop."""
+        self.close()
+
+    # The algorithm, once.
+
+    def searching(
+        self,
+        query: str,
+        *,
+        tenant: str,
+        k: int,
+        min_similarity: float = 0.0,
+        states: Sequence[State] = (State.ACTIVE,),
+    ) -> Steps[list[Hit]]:
+        """Find the strategies of `tenant` whose keys are most like `query`.
+
+        Args:
+            query: Text as a user would write it.
+            tenant: Whose strategies.
+            k: How many at most.
+            min_similarity: Least cosine similarity; "nothing is near enough" is
+                a normal result.
+            states: In which states; those in use unless said otherwise.
+
+        Returns:
+            At most `k` hits, best first; ties keep the engine's order.
+        """
+        scope = Scope(tenant, tuple(states))
+        if k < 1:
+            return []
+        yield from self.preparing()
+        vector = yield from self.encoder.encoding(query)
+        found: list[ScoredPayload] = yield from self._executing(Search(vector, scope, k))
+        hits = [hit for each in found if (hit := self._hit(each, scope)) is not None]
+        return [hit for hit in hits if hit.similarity >= min_similarity]
+
+    def putting(self, strategy: Strategy) -> Steps[None]:
+        """Write `strategy`, over any earlier state of it, whoever wrote that."""
+        point = yield from self._pointing(strategy)
+        yield from self._executing(Write((point,)))
+
+    def swapping(self, strategy: Strategy, *, version: int | None) -> Steps[bool]:
+        """Write `strategy` unless somebody else was quicker; say whether it was written.
+
+        Args:
+            strategy: What to write.
+            version: The version that must still be stored; `None` if there must be none.
+        """
+        point = yield from self._pointing(strategy)
+        written: bool = yield from self._executing(Swap(point, version))
+        return written
+
+    def updating(
+        self, strategy_id: str, *, tenant: str, change: Callable[[Strategy], Strategy | None]
+    ) -> Steps[Strategy | None]:
+        """Change one strategy, whoever else is changing it at the same time.
+
+        Args:
+            strategy_id: Which.
+            tenant: Whose.
+            change: Returns what the strategy given shall become (by `changed`), or `None`
+                to leave it as it is.  It is asked again whenever somebody was quicker, so
+                it must only depend on what it is given.
+
+        Returns:
+            The strategy as written; `None` if there is none, or it was left as it is.
+
+        Raises:
+            RepositoryError: Others were quicker, again and again.
+        """
+        for lost in range(TRIES):
+            stored = yield from self.getting(strategy_id, tenant=tenant)
+            changed = None if stored is None else change(stored)
+            if stored is None or changed is None:
+                return None
+            if (yield from self.swapping(changed, version=stored.version)):
+                return changed
+            # Those who lose step back for a moment of their own, or some would lose for ever.
+            yield from pausing(random.uniform(0.0, min(0.1, 0.002 * (lost + 1))))
+        msg = f"{self!r} could not change strategy {strategy_id}: {TRIES} others were quicker."
+        raise RepositoryError(msg)
+
+    def getting(self, strategy_id: str, *, tenant: str) -> Steps[Strategy | None]:
+        """Read one strategy in any state; `None` if `tenant` has no such strategy."""
+        checked_tenant(tenant)
+        yield from self.preparing()
+        points: list[Point] = yield from self._executing(Read((point_id(tenant, strategy_id),)))
+        owned = [point for point in points if point.payload.get("tenant") == tenant]
+        return Strategy.from_payload(owned[0].payload) if owned else None
+
+    def scanning(
+        self,
+        *,
+        tenant: str,
+        states: Sequence[State] = tuple(State),
+        limit: int = 1000,
+        after: str | None = None,
+    ) -> Steps[list[Strategy]]:
+        """Read a page of the strategies of `tenant` in `states`, in a fixed order.
+
+        Args:
+            tenant: Whose strategies.
+            states: In which states.
+            limit: How many at most.
+            after: The id of the last strategy of the page before; `None` for the first page.
+        """
+        scope = Scope(tenant, tuple(states))
+        if limit < 1:
+            return []
+        yield from self.preparing()
+        last = None if after is None else point_id(tenant, after)
+        payloads: list[dict[str, Any]] = yield from self._executing(Scroll(scope, limit, last))
+        found = [self._readable(payload, scope) for payload in payloads]
+        return [strategy for strategy in found if strategy is not None]
+
+    def removing(self, strategy_id: str, *, tenant: str) -> Steps[bool]:
+        """Delete one strategy for good; say whether `tenant` had it."""
+        found = yield from self.getting(strategy_id, tenant=tenant)
+        if found is None:
+            return False
+        yield from self._executing(Delete((point_id(tenant, strategy_id),)))
+        return True
+
+    def counting(self, *, tenant: str, states: Sequence[State] = tuple(State)) -> Steps[int]:
+        """Count the strategies of `tenant` in `states`."""
+        scope = Scope(tenant, tuple(states))
+        yield from self.preparing()
+        count: int = yield from self._executing(Count(scope))
+        return count
+
+    def dumping(self, *, limit: int = 500, after: str | None = None) -> Steps[list[Point]]:
+        """Read a page of everything, of every tenant, for copying it; nothing is checked or opened.
+
+        Args:
+            limit: How many points at most.
+            after: The id of the last point of the page before.
+        """
+        size = self.stored_dimension()
+        if not self._ready and size is not None:
+            yield from either(lambda: self.create(size), lambda: self.acreate(size))
+        points: list[Point] = yield from self._executing(Dump(limit, after))
+        return [point for point in points if point.id != META_ID]
+
+    def preparing(self) -> Steps[None]:
+        """Open the engine and make sure that its vectors are of this encoder.
+
+        Runs once; later calls return at once.
+
+        Raises:
+            EncoderMismatchError: The stored vectors come from another encoder.
+            RepositoryCorruptError: The stored data is foreign or from a newer version.
+        """
+        if self._ready:
+            return
+        probe = yield from self.encoder.probing()
+        yield from either(lambda: self.create(len(probe)), lambda: self.acreate(len(probe)))
+        points: list[Point] = yield from self._executing(Read((META_ID,)))
+        if points:
+            self._check_meta(points[0], probe)
+        else:
+            meta = {
+                "kind": "meta",
+                "schema_version": SCHEMA_VERSION,
+                "encoder": self.encoder.label,
+            }
+            yield from self._executing(Write((Point(META_ID, (probe,), meta),)))
+        self._ready = True
+
+    # Checks.
+
+    def _executing(self, operation: Operation) -> Steps[Any]:
+        return either(lambda: self.execute(operation), lambda: self.aexecute(operation))
+
+    def _pointing(self, strategy: Strategy) -> Steps[Point]:
+        """Return the point that `strategy` is stored as."""
+        checked_tenant(strategy.tenant)
+        yield from self.preparing()
+        vectors = []
+        for key in strategy.keys:
+            vectors.append((yield from self.encoder.encoding(key)))  # noqa: PERF401 - a step
+        return Point(point_id(strategy.tenant, strategy.id), vectors, strategy.payload())
+
+    def _hit(self, found: ScoredPayload, scope: Scope) -> Hit | None:
+        # A damaged vector file opens without complaint and scores 1e38.
+        if not math.isfinite(found.similarity) or abs(found.similarity) > 1 + 1e-3:
+            msg = (
+                f"{self!r} returned the impossible similarity {found.similarity}: its vectors are "
+                "damaged. Restore the folder or collection from a backup."
+            )
+            raise RepositoryCorruptError(msg)
+        strategy = self._readable(found.payload, scope)
+        return None if strategy is None else Hit(strategy, found.similarity)
+
+    def _readable(self, payload: dict[str, Any], scope: Scope) -> Strategy | None:
+        """Return the strategy if it is one, and in `scope`; one that is damaged is skipped.
+
+        One bad apple must not cost a tenant all its strategies, so it is counted and
+        logged, not raised.  One that a newer version wrote is not damaged: there the
+        message says what to do.
+        """
+        if payload.get("tenant") != scope.tenant:
+            msg = f"{self!r} returned a strategy of another tenant; it was dropped."
+            raise RepositoryError(msg)
+        try:
+            strategy = Strategy.from_payload(payload)
+        except RepositoryCorruptError as error:
+            if error.__cause__ is None:
+                raise
+            self.unreadable += 1
+            logger.warning("Strategy %r was skipped: it cannot be read.", payload.get("id"))
+            return None
+        return strategy if strategy.state in scope.states else None
+
+    def _check_meta(self, meta: Point, probe: Vector) -> None:
+        written = meta.payload.get("schema_version")
+        if meta.payload.get("kind") != "meta" or not isinstance(written, int):
+            msg = (
+                f"{self!r} does not hold strategies of langchain-intercascade; nothing was changed."
+            )
+            raise RepositoryCorruptError(msg)
+        if written > SCHEMA_VERSION:
+            msg = (
+                f"{self!r} was written with schema version {written}, and this version of "
+                f"langchain-intercascade reads up to {SCHEMA_VERSION}. Upgrade the package."
+            )
+            raise RepositoryCorruptError(msg)
+        # Zeroed and overwritten vector files open without complaint, as zeros and NaN.
+        if not meta.vectors or not math.hypot(*meta.vectors[0]) > 0.0:
+            msg = f"{self!r} has lost its encoder probe; restore it from a backup."
+            raise RepositoryCorruptError(msg)
+        stored = meta.vectors[0]
+        agreement = cosine(stored, probe) if len(stored) == len(probe) else 0.0
+        if agreement < PROBE_AGREEMENT:
+            msg = (
+                f"{self!r} was filled with the encoder {meta.payload.get('encoder')!r}, and the "
+                f"present one is {self.encoder.label!r} (they agree to {agreement:.3f} on a probe "
+                f"text, {PROBE_AGREEMENT} is needed). Similarities between the two mean nothing. "
+                "Use the old encoder, or a new path or collection, or copy the strategies into one "
+                "with `intercascade strategies reembed`."
+            )
+            raise EncoderMismatchError(msg)
