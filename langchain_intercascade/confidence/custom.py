@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from langchain_core.runnables import Runnable
 
-from langchain_intercascade._steps import Call, Steps, ask
+from langchain_intercascade._steps import QUIET, Call, Steps, ask
+from langchain_intercascade.confidence.auto import AutoConfidence
 from langchain_intercascade.confidence.base import (
     ConfidenceFunction,
     Evidence,
@@ -16,10 +17,21 @@ from langchain_intercascade.confidence.base import (
     score_of,
 )
 from langchain_intercascade.confidence.logprobs import LogprobConfidence
+from langchain_intercascade.confidence.self_consistency import SelfConsistency
+from langchain_intercascade.confidence.validity import ValidityConfidence
+from langchain_intercascade.confidence.verbalized import VerbalizedConfidence
 from langchain_intercascade.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
+
+_BY_NAME: Final[dict[str, Callable[[], ConfidenceFunction]]] = {
+    "auto": AutoConfidence,
+    "logprobs": LogprobConfidence,
+    "self_consistency": SelfConsistency,
+    "validity": ValidityConfidence,
+    "verbalized": VerbalizedConfidence,
+}
 
 Scorer: TypeAlias = Callable[[Evidence], float | Score | Awaitable[float | Score] | None]
 
@@ -29,19 +41,20 @@ class CallableConfidence(ConfidenceFunction):
 
     An async function needs the async colour; in the sync one its score is
     unavailable, so the query is deferred rather than an event loop hidden.
+    What it spends on models is known if it returns a `Score` with their `messages`.
     """
 
-    method: ClassVar[str] = "callable"
+    method = "callable"
 
     def __init__(self, scorer: Scorer | Runnable[Evidence, Any], *, method: str = "") -> None:
         """Score with `scorer`; `method` is its name in the record."""
         self._scorer = scorer
-        self.method = method or getattr(scorer, "__name__", type(scorer).__name__)  # type: ignore[misc]  # one name per instance, not per class
+        self.method = method or getattr(scorer, "__name__", type(scorer).__name__)
 
     def scoring(self, evidence: Evidence) -> Steps[Score]:
         """Ask the callable."""
         if isinstance(self._scorer, Runnable):
-            return _as_score((yield from ask(self._scorer, evidence)))
+            return _as_score((yield from ask(self._scorer, evidence, tags=[QUIET])))
         return _as_score((yield Call(self._blocking(evidence), self._awaited(evidence))))
 
     def _blocking(self, evidence: Evidence) -> Callable[[RunnableConfig], Any]:
@@ -67,7 +80,8 @@ def as_confidence(given: object) -> ConfidenceFunction:
 
     Args:
         given: A confidence function; any function or `Runnable` from `Evidence` to
-            a number; or `"logprobs"`.
+            a number; or a name: `"auto"`, `"logprobs"`, `"self_consistency"`,
+            `"validity"` or `"verbalized"`.
 
     Raises:
         ConfigurationError: It is none of these.
@@ -82,13 +96,14 @@ def as_confidence(given: object) -> ConfidenceFunction:
     """
     if isinstance(given, ConfidenceFunction):
         return given
-    if given == "logprobs":
-        return LogprobConfidence()
+    if isinstance(given, str) and given in _BY_NAME:
+        return _BY_NAME[given]()
     if isinstance(given, Runnable) or callable(given):
         return CallableConfidence(given)
+    names = ", ".join(map(repr, _BY_NAME))
     msg = (
-        f"confidence={given!r} is not a confidence function: give 'logprobs', a "
-        "ConfidenceFunction, or a callable from Evidence to a number in [0, 1]."
+        f"confidence={given!r} is not a confidence function: give {names}, "
+        "a ConfidenceFunction, or a callable from Evidence to a number in [0, 1]."
     )
     raise ConfigurationError(msg)
 

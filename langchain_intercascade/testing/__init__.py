@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from langchain_intercascade.testing.confidence_contract import check_confidence
     from langchain_intercascade.testing.recorded import (
         RecordedChatModel,
         Recording,
@@ -32,6 +33,7 @@ _WHERE = {
     "StubReply": "stub.reply",
     "StubServer": "stub.server",
     "UnrecordedPromptError": "recorded",
+    "check_confidence": "confidence_contract",
     "check_repository": "repository_contract",
     "grade": "simulated.problems",
     "problems": "simulated.problems",
@@ -50,6 +52,7 @@ __all__ = [
     "StubReply",
     "StubServer",
     "UnrecordedPromptError",
+    "check_confidence",
     "check_repository",
     "grade",
     "problems",

@@ -9,9 +9,10 @@ from hypothesis import given
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 
-from langchain_intercascade import ConfigurationError, Evidence, Score
+from langchain_intercascade import ConfidenceFunction, ConfigurationError, Evidence, Score
 from langchain_intercascade.confidence.base import score_of
 from langchain_intercascade.confidence.custom import as_confidence
+from langchain_intercascade.testing import ScriptedChatModel, check_confidence
 from tests.arbitrary import ANY_NUMBER
 from tests.conftest import Colour
 
@@ -61,3 +62,22 @@ def test_a_score_cannot_be_made_from_nonsense() -> None:
     with pytest.raises(ValueError, match=r"1\.5"):
         Score(1.5)
     assert score_of(1).value == 1.0
+
+
+def by_chain(model: ScriptedChatModel) -> ConfidenceFunction:
+    """A chain of the user's that asks a model of its own."""
+    return as_confidence(
+        RunnableLambda(lambda evidence: evidence.query)
+        | model
+        | RunnableLambda(lambda reply: len(reply.text) / 10)
+    )
+
+
+@pytest.mark.parametrize(
+    "check",
+    [check for check in check_confidence(by_chain) if "out_of_sight" in check.name],
+    ids=lambda check: check.name,
+)
+def test_what_a_chain_asks_is_not_shown_to_the_user(check: Any) -> None:
+    """It is no part of the answer."""
+    check.run()
