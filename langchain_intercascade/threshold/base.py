@@ -1,6 +1,6 @@
 """The contract of a threshold: what a score is compared with, and where that comes from.
 
-A threshold is asked once per query for its `Cut`, and later told what happened.
+A threshold is asked once per query for its `Cut`, and later told what was found out.
 A fixed number never listens; a threshold that calibrates itself does.
 """
 
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from langchain_intercascade.errors import ConfigurationError
-from langchain_intercascade.record import DecisionRecord, Regime
+from langchain_intercascade.label import Label
+from langchain_intercascade.record import Regime
 
 ALWAYS_DEFER: Final = "always_defer"
 """The threshold that accepts nothing: what calibration says when nothing is safe."""
@@ -54,8 +55,8 @@ class Threshold(ABC):
     def cut(self, regime: Regime) -> Cut:
         """Return what to compare the next score with."""
 
-    def observe(self, record: DecisionRecord) -> None:  # noqa: B027 - most thresholds learn nothing
-        """Be told what happened; a threshold that learns nothing ignores it."""
+    def observe(self, label: Label) -> None:  # noqa: B027 - most thresholds learn nothing
+        """Be told how a weak answer was; a threshold that learns nothing ignores it."""
 
 
 class FixedThreshold(Threshold):

@@ -1,0 +1,204 @@
+"""Evidence from the cascade's own traffic that a threshold is safe, in one regime.
+
+Everything is deferred at first, so every answer with a score is labelled, and the labelled
+answers are a fair sample of the traffic.  When the sample has grown to one of the sizes of
+`SIZES`, a threshold is calibrated on all of it, exactly as offline (`fixed_sequence`).
+
+*Looking again and again* would sooner or later certify anything.  So each look is given a
+part of `delta` that was fixed beforehand, and all parts add up to `delta`: the probability
+of ever certifying an unsafe threshold is at most that (an error-spending schedule; Lan and
+DeMets 1983, "Discrete sequential boundaries for clinical trials").  With looks this far
+apart it certifies with fewer labels than bets that may be looked at after every answer.
+
+*Once a threshold is served*, answers that reach it are labelled only if audited, and those
+below it always: taken as they come, labels would no longer be a fair sample.  So each is
+taken in with a probability that makes up for how it came to be: an audited answer, labelled
+with probability p, with probability q / p, and a deferred one with probability q, where q is the
+least audit rate.  Each answer of the traffic then has the same chance q, whatever its score
+(importance weighting by thinning; von Neumann 1951).  The deferred labels left out cost
+nothing extra; taken in, they would make the threshold look worse than it is.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import accumulate
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.label import Label, lot
+from langchain_intercascade.record import Regime
+from langchain_intercascade.threshold.base import ALWAYS_DEFER
+from langchain_intercascade.threshold.calibrate import calibrate_threshold
+from langchain_intercascade.threshold.report import ThresholdReport
+
+SIZES: Final = (100, 200, 400, 800, 1600, 3200, 6400)
+"""Sizes of the sample at which to look; at the last, sampling is hardly a matter any more."""
+
+SHARES: Final = (0.1, 0.2, 0.3, 0.2, 0.1, 0.05, 0.05)
+"""The part of delta that each look is given; most where a threshold is likely to be found."""
+
+READY: Final = 0.85
+"""A certified threshold is served once it accepts this share of what looks possible."""
+
+PATIENCE: Final = 800
+"""Size of the sample at which whatever is certified is served."""
+
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Count = Annotated[int, Field(ge=0)]
+
+
+class _State(BaseModel):
+    """All that a certification remembers."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    version: Annotated[int, Field(ge=1, le=1)] = 1
+    labels: _Count = 0
+    audits: _Count = 0
+    scores: list[_Share] = []
+    correct: list[bool] = []
+    certified: ThresholdReport | None = None
+    serving: bool = False
+
+
+class Certification:
+    """One attempt to find out, from traffic, which threshold is safe in one regime.
+
+    It assumes that queries come in no particular order and that the risk at a threshold
+    does not rise while it goes on; where it might, a `RiskMonitor` has to watch.
+    """
+
+    def __init__(
+        self,
+        regime: Regime,
+        target_risk: float,
+        delta: float,
+        *,
+        audit_rate: float,
+        ready: float = READY,
+        patience: int = PATIENCE,
+    ) -> None:
+        """Start from nothing.
+
+        Args:
+            regime: Whose answers it is about.
+            target_risk: Share of accepted answers that may be wrong, in (0, 1).
+            delta: Probability of ever certifying an unsafe threshold, in (0, 0.5].
+            audit_rate: The least probability with which an accepted answer is audited.
+            ready: Share of the coverage that looks possible from which on to serve.
+            patience: Size of the sample at which to serve whatever is certified.
+        """
+        self._regime, self._target, self._delta = regime, target_risk, delta
+        self._rate, self._ready, self._patience = audit_rate, ready, patience
+        self._state = _State()
+
+    @property
+    def labels(self) -> int:
+        """Number of labels that were offered and sound, sampled or not."""
+        return self._state.labels
+
+    @property
+    def audits(self) -> int:
+        """How many of those were audits."""
+        return self._state.audits
+
+    @property
+    def size(self) -> int:
+        """Size of the sample."""
+        return len(self._state.scores)
+
+    @property
+    def next_size(self) -> int | None:
+        """Size of the sample at the next look; `None` after the last."""
+        return next((size for size in SIZES if size > self.size), None)
+
+    @property
+    def certified(self) -> ThresholdReport | None:
+        """The look that certified the lowest threshold, served or not; `None` if none did."""
+        return self._state.certified
+
+    @property
+    def threshold(self) -> float | None:
+        """The threshold to serve; `None` while there is none."""
+        return _lowest(self._state.certified) if self._state.serving else None
+
+    def observe(self, label: Label) -> None:
+        """Take in one label; one from which nothing sound follows is passed over.
+
+        That is feedback, since nobody knows who speaks up; an answer without a score or
+        without a judgement; and one whose place is not where the threshold now served would
+        have put it, because it was asked for earlier or on purpose.
+        """
+        if label.confidence is None or label.correct is None or not self._in_place(label):
+            return
+        state = self._state
+        state.labels += 1
+        state.audits += label.accepted
+        if self.next_size is not None and self._drawn(label):
+            state.scores.append(label.confidence)
+            state.correct.append(label.correct)
+            if self.size in SIZES:
+                self._look()
+
+    def _in_place(self, label: Label) -> bool:
+        """Say whether the threshold now served would have treated the answer as it was."""
+        reaches = self.threshold is not None and (label.confidence or 0.0) >= self.threshold
+        return label.accepted == reaches and label.source == ("audit" if reaches else "deferral")
+
+    def _drawn(self, label: Label) -> bool:
+        """Draw whether the answer enters the sample; the same in every process."""
+        if not self._state.serving:
+            return True
+        return lot(label.run_id, "calibration") < self._rate / label.probability
+
+    def _look(self) -> None:
+        """Calibrate on the sample; keep the lowest threshold that ever passed."""
+        state = self._state
+        found = calibrate_threshold(
+            state.scores,
+            state.correct,
+            target_risk=self._target,
+            delta=self._delta * SHARES[SIZES.index(self.size)],
+            regime=self._regime,
+        )
+        if _lowest(found) < _lowest(state.certified):
+            state.certified = found
+        state.serving = state.serving or self._is_ready(_lowest(state.certified))
+
+    def _is_ready(self, threshold: float) -> bool:
+        reached = sum(score >= threshold for score in self._state.scores)
+        waited = self.size >= self._patience
+        return reached > 0 and (waited or reached >= self._ready * self._hoped())
+
+    def _hoped(self) -> int:
+        """Return how many would be accepted at the lowest threshold that looks safe."""
+        ranked = sorted(zip(self._state.scores, self._state.correct, strict=True), reverse=True)
+        errors = accumulate(not correct for _, correct in ranked)
+        looks_safe = [n for n, wrong in enumerate(errors, 1) if wrong <= self._target * n]
+        return max(looks_safe, default=0)
+
+    def state(self) -> dict[str, Any]:
+        """Return all there is to remember, as JSON-like data."""
+        return self._state.model_dump(mode="json")
+
+    def restore(self, state: object) -> None:
+        """Go on from a saved `state`.
+
+        Raises:
+            ConfigurationError: It is no such state, or one of another version.
+        """
+        try:
+            self._state = _State.model_validate(state)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            where = ".".join(map(str, wrong["loc"]))
+            msg = f"This is no saved certification ({where}: {wrong['msg']}); start a new one."
+            raise ConfigurationError(msg) from error
+
+
+def _lowest(found: ThresholdReport | None) -> float:
+    """Return a report's threshold as a number; infinity if it has none."""
+    return math.inf if found is None or found.threshold == ALWAYS_DEFER else found.threshold
