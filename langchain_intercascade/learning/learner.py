@@ -2,24 +2,37 @@
 
 The queue holds ids only.  What is to be learned lies in the repository, written
 before the answer was returned, so a full queue, a crash or a restart loses
-nothing: the next learner of the tenant picks up what is still pending.
+nothing: the next learner of the tenant picks up what is still pending.  Any
+number of learners, in any number of processes, may work on one repository; each
+lesson is learned by the one that holds its lease (see `leases`).
 """
 
 from __future__ import annotations
 
 import atexit
-import heapq
 import logging
+import os
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from langchain_intercascade._steps import Fault, Steps, attempt, run
 from langchain_intercascade.errors import ConfigurationError
-from langchain_intercascade.learning.lesson import MAX_ATTEMPTS
+from langchain_intercascade.learning.agenda import Agenda
+from langchain_intercascade.learning.jobs import Job, Task
+from langchain_intercascade.learning.leases import (
+    LEASE_SECONDS,
+    claiming,
+    held_for,
+    is_open,
+    next_number,
+    owner_name,
+)
+from langchain_intercascade.learning.lesson import MAX_ATTEMPTS, Learned
+from langchain_intercascade.learning.stats import LearnerStats
 from langchain_intercascade.strategy import State, Strategy
 
 if TYPE_CHECKING:
@@ -32,8 +45,11 @@ logger = logging.getLogger(__name__)
 CAPACITY: Final = 1000
 """Lessons that may wait in memory; further ones wait in the repository."""
 
+TASKS: Final = 1000
+"""Other pieces of work that may wait in memory; further ones are not taken."""
+
 BACKOFF: Final = 2.0
-"""Seconds before the second try of a lesson; each further try waits four times as long."""
+"""Seconds before the second try after an outage; each further try waits four times as long."""
 
 IDLE: Final = 2.0
 """Seconds without work after which the thread ends; the next lesson starts another."""
@@ -41,37 +57,7 @@ IDLE: Final = 2.0
 EXIT_PATIENCE: Final = 5.0
 """Seconds that the interpreter's exit waits for a lesson that is being learned."""
 
-
-@dataclass(frozen=True, slots=True)
-class LearnerStats:
-    """What a learner has done since it was made.
-
-    Attributes:
-        waiting: Lessons queued, in progress, or waiting for another try.
-        stored: Lessons that became strategies.
-        set_back: Tries that failed or were refused.
-        parked: Lessons given up on.
-        not_queued: Lessons left in the repository because the queue was full.
-        errors: Tries that ended in an error of a collaborator.
-        cost: Dollars spent on lessons that were stored; `None` when any part is unknown.
-    """
-
-    waiting: int = 0
-    stored: int = 0
-    set_back: int = 0
-    parked: int = 0
-    not_queued: int = 0
-    errors: int = 0
-    cost: float | None = 0.0
-
-
-@dataclass(order=True, slots=True)
-class _Job:
-    due: float
-    order: int
-    strategy_id: str = field(compare=False)
-    tenant: str = field(compare=False)
-    tries: int = field(compare=False, default=0)
+_PAGE: Final = 200
 
 
 class Learner:
@@ -79,38 +65,58 @@ class Learner:
 
     The worker calls models and repository in the sync colour: an async client
     belongs to the event loop that used it first.  Each lesson is a trace of its
-    own; its metadata names the run that it comes from.
+    own; its metadata names the strategy that it becomes.
+
+    What fails for want of a model or a repository is tried again after 2 and
+    8 seconds; what was refused, at once.  A lesson that another learner is at
+    work on is looked at again when that one's lease ends.
     """
 
     def __init__(
         self,
-        learn: Callable[[Strategy], Steps[Strategy]],
+        learn: Callable[[Strategy], Steps[Learned]],
         repository: StrategyRepository,
         *,
         capacity: int = CAPACITY,
+        task_capacity: int = TASKS,
         backoff: float = BACKOFF,
+        lease: float = LEASE_SECONDS,
     ) -> None:
-        """Learn with `learn`, which distils and stores one pending lesson.
+        """Learn with `learn`, which distils, admits and stores one pending lesson.
 
         Args:
-            learn: The steps for one lesson; returns the strategy as it was written.
+            learn: The steps for one lesson, which is claimed already; returns what came of
+                it.  It writes by `swapping` with the version that it was given, so that one
+                that was overtaken writes nothing.
             repository: Where the pending lessons lie.
             capacity: Lessons that may wait in memory.
+            task_capacity: Pieces of other work that may wait in memory.
             backoff: Seconds before a second try.
+            lease: Seconds for which a lesson is claimed; longer than learning one can take.
+
+        Raises:
+            ConfigurationError: `capacity` is less than 1.
         """
         self._learn = learn
         self._repository = repository
-        self._capacity = capacity
         self._backoff = backoff
-        self._jobs: list[_Job] = []
-        self._submitted = 0
-        self._working = 0
+        self._lease = lease
+        self._number = next_number()
+        self._agenda = Agenda(
+            capacity=capacity, task_capacity=task_capacity, lists=repository.lists
+        )
+        self._busy: Job | Task | None = None
         self._closed = False
         self._stats = LearnerStats()
-        self._known_tenants: set[str] = set()
         self._changed = threading.Condition()
         self._worker: threading.Thread | None = None
         self._awaited_at_exit = False
+        _LEARNERS.add(self)
+
+    @property
+    def owner(self) -> str:
+        """The name under which lessons are claimed here; see `leases`."""
+        return owner_name(self._number)
 
     def submit(self, pending: Strategy) -> bool:
         """Queue a lesson that is already written down; say whether there was room.
@@ -119,31 +125,51 @@ class Learner:
         left pending.
         """
         with self._changed:
-            first = pending.tenant not in self._known_tenants
-            self._known_tenants.add(pending.tenant)
-            accepted = self._queue(pending.id, pending.tenant)
-            if accepted and first and self._repository.lists:
-                self._queue("", pending.tenant)
-            if not accepted:
-                self._stats = replace(self._stats, not_queued=self._stats.not_queued + 1)
+            accepted = not self._closed and self._agenda.add_first(pending)
+            if accepted:
+                self._wake()
+            else:
+                self._stats = self._stats.plus(not_queued=1)
             return accepted
 
     def recover(self, tenant: str) -> int:
-        """Queue every lesson of `tenant` that is pending and not parked; say how many."""
-        waiting = self._repository.scan(tenant=tenant, states=[State.PENDING])
-        open_lessons = [each for each in waiting if each.lesson and not each.lesson.parked]
+        """Queue the lessons of `tenant` that are pending, not parked and not being learned.
+
+        What the queue has no room for is looked for when it is empty.
+
+        Returns:
+            How many were queued now.
+        """
+        return run(self._looking(tenant, after=None))
+
+    def do(self, what: str, steps: Callable[[], Steps[object]]) -> bool:
+        """Run `steps` in the background, after the lessons; say whether there was room.
+
+        For what nobody waits for and nothing depends on: it is not written down anywhere, it
+        is done once, a failure is counted and logged, and `close` drops what has not begun.
+
+        Args:
+            what: What it is, for logs and traces; it must not quote content.
+            steps: Makes the steps, in the worker.
+        """
         with self._changed:
-            self._known_tenants.add(tenant)
-            return sum(self._queue(each.id, tenant) for each in open_lessons)
+            accepted = not self._closed and self._agenda.add_task(Task(what, steps))
+            if accepted:
+                self._wake()
+            return accepted
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until no lesson waits or is in progress; say whether that came to pass.
+        """Wait until all lessons and all other work are done; say whether that came to pass.
+
+        Lessons that other learners are at work on are not waited for.
 
         Args:
             timeout: Seconds to wait at most; for ever if `None`.
         """
         with self._changed:
-            return self._changed.wait_for(lambda: not self._jobs and not self._working, timeout)
+            return self._changed.wait_for(
+                lambda: self._agenda.is_done and self._busy is None, timeout
+            )
 
     def close(self, timeout: float | None = EXIT_PATIENCE) -> None:
         """Stop after the lesson in progress; the others stay pending in the repository.
@@ -153,7 +179,7 @@ class Learner:
         """
         with self._changed:
             self._closed = True
-            self._jobs.clear()
+            self._agenda.clear()
             self._changed.notify_all()
             worker = self._worker
         if worker is not None and worker is not threading.current_thread():
@@ -162,24 +188,24 @@ class Learner:
     def stats(self) -> LearnerStats:
         """Return what was done so far."""
         with self._changed:
-            return replace(self._stats, waiting=len(self._jobs) + self._working)
+            working = isinstance(self._busy, Job)
+            return replace(self._stats, waiting=self._agenda.lessons + working)
 
-    def _queue(self, strategy_id: str, tenant: str, *, after: float = 0.0, tries: int = 0) -> bool:
-        """Add a job, and a worker if there is none; to be called with the lock held."""
-        if self._closed or len(self._jobs) >= self._capacity:
-            return False
-        if any(job.strategy_id == strategy_id and job.tenant == tenant for job in self._jobs):
-            return True
-        self._submitted += 1
-        job = _Job(time.monotonic() + after, self._submitted, strategy_id, tenant, tries)
-        heapq.heappush(self._jobs, job)
-        if self._worker is None:
+    def after_fork(self) -> None:
+        """Start afresh in a forked child: neither the thread nor the work is the child's."""
+        self._changed = threading.Condition()
+        self._worker = self._busy = None
+        self._agenda.clear()
+
+    # The worker.
+
+    def _wake(self) -> None:
+        """See to it that somebody works; called with the lock held."""
+        if self._worker is None or not self._worker.is_alive():
             self._start()
         self._changed.notify_all()
-        return True
 
     def _start(self) -> None:
-        """Start the worker; to be called with the lock held."""
         if not self._awaited_at_exit:
             # The process may end, but not in the middle of writing a lesson.  Registered only now
             # so that it runs before the repository, opened earlier, gives back its files.
@@ -191,70 +217,149 @@ class Learner:
         self._worker.start()
 
     def _work(self) -> None:
-        while (job := self._take()) is not None:
+        while (work := self._take()) is not None:
             try:
-                outcome = run(attempt(self._carry_out(job)), _trace_of(job))
+                outcome = run(attempt(self._carrying_out(work)), _trace_of(work))
             except ConfigurationError as error:
-                # Nobody is there to raise it to; the lesson stays pending.
+                # Nobody is there to raise it to; a lesson stays pending.
                 outcome = Fault(error)
             with self._changed:
-                self._count(job, outcome)
-                self._working -= 1
+                self._count(work, outcome)
+                self._busy = None
                 self._changed.notify_all()
 
-    def _take(self) -> _Job | None:
-        """Wait for a job that is due; `None` ends the worker, after some idle time or on close."""
+    def _take(self) -> Job | Task | None:
+        """Wait for something to do; `None` ends the worker, after some idle time or on close."""
         with self._changed:
-            while True:
-                if self._closed:
-                    return None
-                wait = self._jobs[0].due - time.monotonic() if self._jobs else IDLE
-                if self._jobs and wait <= 0:
-                    self._working += 1
-                    return heapq.heappop(self._jobs)
-                notified = self._changed.wait(wait)
-                if not notified and not self._jobs:
-                    self._worker = None
-                    return None
-
-    def _carry_out(self, job: _Job) -> Steps[Strategy | None]:
-        if not job.strategy_id:
-            self.recover(job.tenant)
+            while not self._closed:
+                if (work := self._agenda.take()) is not None:
+                    self._busy = work
+                    return work
+                due = self._agenda.next_due
+                notified = self._changed.wait(IDLE if due is None else due - time.monotonic())
+                if not notified and self._agenda.is_done and self._agenda.next_due is None:
+                    break
+            self._worker = None
             return None
+
+    def _carrying_out(self, work: Job | Task) -> Steps[object]:
+        if isinstance(work, Task):
+            return (yield from work.steps())
+        if not work.strategy_id:
+            with self._changed:
+                after = self._agenda.begin_look(work.tenant)
+            return (yield from self._looking(work.tenant, after=after))
+        return (yield from self._learning(work))
+
+    def _learning(self, job: Job) -> Steps[Learned | None]:
+        claimed = yield from claiming(
+            self._repository,
+            job.strategy_id,
+            tenant=job.tenant,
+            owner=self.owner,
+            seconds=self._lease,
+        )
+        if claimed is not None:
+            return (yield from self._learn(claimed))
         found = yield from self._repository.getting(job.strategy_id, tenant=job.tenant)
-        if found is None or found.state is not State.PENDING:
-            return None
-        return (yield from self._learn(found))
+        if found is not None and self._offer(found) is None:
+            self._look_later(job.tenant, None)
+        return None
 
-    def _count(self, job: _Job, outcome: Strategy | Fault | None) -> None:
+    def _looking(self, tenant: str, *, after: str | None) -> Steps[int]:
+        """Queue what is pending, until all is read or the queue is full; say how many."""
+        queued = 0
+        # An empty page is the end; a short one may only have lost what cannot be read.
+        while page := (
+            yield from self._repository.scanning(
+                tenant=tenant, states=[State.PENDING], limit=_PAGE, after=after
+            )
+        ):
+            for strategy in page:
+                taken = self._offer(strategy)
+                if taken is None:
+                    self._look_later(tenant, after)
+                    return queued
+                queued += taken
+                after = strategy.id
+        return queued
+
+    def _offer(self, strategy: Strategy) -> bool | None:
+        """Queue what is found in the repository; say whether it was, `None` if there is no room."""
+        if not is_open(strategy):
+            return False
+        held = held_for(strategy, self._repository, self.owner)
+        with self._changed:
+            if self._closed:
+                return None
+            if held > 0:
+                self._stats = self._stats.plus(leased_elsewhere=1)
+                self._agenda.watch(strategy.id, strategy.tenant, after=held)
+            elif not self._agenda.add(strategy.id, strategy.tenant):
+                return None
+            self._wake()
+            return held <= 0
+
+    def _look_later(self, tenant: str, after: str | None) -> None:
+        with self._changed:
+            if not self._closed:
+                self._agenda.look_later(tenant, after)
+                self._wake()
+
+    def _count(self, work: Job | Task, outcome: object) -> None:
         """Add `outcome` to the counters and queue another try; called with the lock held."""
-        stats = self._stats
-        if isinstance(outcome, Fault):
-            logger.warning("Learning strategy %s failed: %s.", job.strategy_id, outcome)
-            stats = replace(stats, errors=stats.errors + 1)
-            self._try_again(job)
-        elif outcome is not None and outcome.state is State.ACTIVE:
-            known = stats.cost is not None and outcome.cost is not None
-            cost = stats.cost + outcome.cost if known else None  # type: ignore[operator]  # both known
-            stats = replace(stats, stored=stats.stored + 1, cost=cost)
-        elif outcome is not None and outcome.lesson is not None:
-            parked = int(outcome.lesson.parked)
-            stats = replace(stats, set_back=stats.set_back + 1, parked=stats.parked + parked)
-            if not parked:
-                self._try_again(job)
-        self._stats = stats
+        failed = isinstance(outcome, Fault)
+        if isinstance(work, Task):
+            if failed:
+                logger.warning("Background work failed (%s): %s.", work.what, outcome)
+            self._stats = self._stats.plus(**{"task_errors" if failed else "tasks": 1})
+        elif failed:
+            logger.warning("Learning strategy %s failed: %s.", work.strategy_id, outcome)
+            self._stats = self._stats.plus(errors=1)
+            self._try_again(work, wait=True)
+        elif isinstance(outcome, Learned):
+            lesson = outcome.strategy.lesson
+            self._stats = self._stats.with_learned(outcome)
+            if outcome.verdict == "set_back" and not (lesson and lesson.parked):
+                self._try_again(work, wait=outcome.outage)
 
-    def _try_again(self, job: _Job) -> None:
-        if job.tries + 1 < MAX_ATTEMPTS:
-            wait = self._backoff * 4**job.tries
-            self._queue(job.strategy_id, job.tenant, after=wait, tries=job.tries + 1)
+    def _try_again(self, job: Job, *, wait: bool) -> None:
+        """Queue another try; called with the lock held.
+
+        After a few, a look waits for the tenant's next lesson, and a lesson for as long as
+        a lease: only a lesson that is parked is given up on, and nobody waits for this one.
+        """
+        tries = job.tries + 1
+        if self._closed:
+            return
+        if tries < MAX_ATTEMPTS:
+            after = self._backoff * 4**job.tries if wait else 0.0
+            if not self._agenda.add(job.strategy_id, job.tenant, after=after, tries=tries):
+                self._agenda.look_later(job.tenant, None)
+        elif job.strategy_id:
+            self._agenda.watch(job.strategy_id, job.tenant, after=self._lease, tries=tries)
+        else:
+            self._agenda.forget_tenant(job.tenant)
 
 
-def _trace_of(job: _Job) -> RunnableConfig:
-    return {
-        "run_name": "inter_cascade_learning",
-        "metadata": {"inter_cascade_strategy_id": job.strategy_id},
-    }
+_LEARNERS: Final[weakref.WeakSet[Learner]] = weakref.WeakSet()
+
+
+def _start_afresh() -> None:
+    for learner in list(_LEARNERS):
+        learner.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no forks
+    os.register_at_fork(after_in_child=_start_afresh)
+
+
+def _trace_of(work: Job | Task) -> RunnableConfig:
+    if isinstance(work, Task):
+        metadata = {"inter_cascade_work": work.what}
+        return {"run_name": "inter_cascade_background", "metadata": metadata}
+    metadata = {"inter_cascade_strategy_id": work.strategy_id}
+    return {"run_name": "inter_cascade_learning", "metadata": metadata}
 
 
 def _close(learner: weakref.ref[Learner]) -> None:

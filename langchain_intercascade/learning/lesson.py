@@ -1,13 +1,40 @@
-"""What becomes of a lesson that could not be learned this time."""
+"""What becomes of a lesson, this time."""
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
 
 from langchain_intercascade.strategy import State, Strategy
 
 MAX_ATTEMPTS: Final = 3
 """After this many tries a lesson is parked: kept with its reason, not tried again by itself."""
+
+Verdict: TypeAlias = Literal[
+    "stored",  # a new strategy is in use
+    "candidate",  # a new strategy is on probation
+    "merged",  # an existing strategy stands for it
+    "rejected",  # it is unsafe or wrong; it will not be tried again
+    "set_back",  # it stays pending, one try poorer
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What came of one try at a lesson.
+
+    Attributes:
+        verdict: See `Verdict`.
+        strategy: The strategy as written, or the one that it was merged into.
+        cost: Dollars that this try has cost, `None` if that is unknown.
+        outage: Whether it was set back because something was out of order, so that
+            trying again at once is of no use.
+    """
+
+    verdict: Verdict
+    strategy: Strategy
+    cost: float | None = 0.0
+    outage: bool = False
 
 
 def set_back(strategy: Strategy, reason: str) -> Strategy:
@@ -20,6 +47,6 @@ def set_back(strategy: Strategy, reason: str) -> Strategy:
         raise ValueError(msg)
     attempts = strategy.lesson.attempts + 1
     lesson = strategy.lesson.model_copy(
-        update={"attempts": attempts, "parked": attempts >= MAX_ATTEMPTS}
+        update={"attempts": attempts, "parked": attempts >= MAX_ATTEMPTS, "lease": None}
     )
     return strategy.changed(state=State.PENDING, advice=None, lesson=lesson, reason=reason)

@@ -10,7 +10,8 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ _CONFIG: Final = "edge_config.json"
 # In the order in which they are put in place: the configuration says that all is there.
 _PARTS: Final = ("wal", "segments", _CONFIG)
 _UNFINISHED: Final = ".unfinished-"
+_MADE: Final = ".made-"
 
 
 def is_vacant(folder: Path) -> bool:
@@ -35,19 +37,40 @@ def fill(folder: Path, make: Callable[[Path], None]) -> None:
 
     Two workers that start together would otherwise get in each other's way, and
     one that is killed would leave half a repository behind.  Whoever comes
-    second changes nothing.
+    second changes nothing; what was killed on the way is finished by the next.
     """
     folder.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder))
+    made = folder / workshop.name.replace(_UNFINISHED, _MADE)
     try:
         make(workshop)
-        for part in _PARTS:
-            (workshop / part).rename(folder / part)
+        workshop.rename(made)
+        _put_in_place(made, _PARTS)
     except OSError:
         if is_vacant(folder):
             raise
     finally:
-        shutil.rmtree(workshop, ignore_errors=True)
+        for rest in (workshop, made):
+            shutil.rmtree(rest, ignore_errors=True)
+
+
+def _put_in_place(made: Path, parts: Iterable[str]) -> None:
+    for part in parts:
+        (made / part).rename(made.parent / part)
+
+
+def _finish(folder: Path) -> None:
+    """Put in place what somebody who was killed, or is at it right now, has not put there yet.
+
+    Only what `_MADE` names is whole, and it belongs here if it lacks just what is here.
+    """
+    missing = [part for part in _PARTS if not (folder / part).exists()]
+    for made in folder.glob(f"{_MADE}*"):
+        if missing == [part for part in _PARTS if (made / part).exists()] != list(_PARTS):
+            with suppress(FileNotFoundError):  # the other one was quicker
+                _put_in_place(made, missing)
+            with suppress(OSError):
+                made.rmdir()
 
 
 def check_folder(folder: Path, dimension: int) -> None:
@@ -86,11 +109,12 @@ def dimension_of(folder: Path) -> int:
 
 def _entries(folder: Path) -> set[str]:
     names = {entry.name for entry in folder.iterdir()}
-    return {name for name in names if not name.startswith(_UNFINISHED)}
+    return {name for name in names if not name.startswith((_UNFINISHED, _MADE))}
 
 
 def _missing_parts(folder: Path) -> list[str]:
     """Name the parts that are not there, after giving another process time to put them there."""
+    _finish(folder)
     for _ in range(20):
         missing = [part for part in _PARTS if not _is_filled(folder / part)]
         if not missing or _entries(folder) - set(_PARTS):
