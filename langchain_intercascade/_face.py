@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Self
 
+from langchain_intercascade._steps import arun as arun_steps
+from langchain_intercascade._steps import run as run_steps
+
 if TYPE_CHECKING:
-    from langchain_intercascade.learning.learner import LearnerStats
+    from langchain_intercascade.label import Label
+    from langchain_intercascade.learning.stats import LearnerStats
     from langchain_intercascade.parts import Parts
+    from langchain_intercascade.record import DecisionRecord, RoleUse
 
 
 class Face:
@@ -39,6 +44,50 @@ class Face:
     def learner_stats(self) -> LearnerStats:
         """Return what the background learner has done so far."""
         return self._parts.learner.stats()
+
+    def feedback(
+        self,
+        run: str | DecisionRecord,
+        *,
+        correct: bool | None = None,
+        answer: str | None = None,
+    ) -> Label | None:
+        """Say how an answer was; the caller's word counts more than any agreement of models.
+
+        It goes to the ledger of the strategies that were used.  A strong answer that was
+        wrong takes what was learned from it out of use; the right answer, if it is given
+        and the weak model did not have it, becomes a lesson.
+
+        Args:
+            run: The run's id, or its decision record.
+            correct: Whether the answer that was returned was right.
+            answer: The right answer, if it is known.
+
+        Returns:
+            The label it was made into; `None` if it says nothing about the weak answer.
+
+        Raises:
+            ConfigurationError: Neither was said, or the run is not among the last ones here.
+        """
+        return run_steps(self._parts.aftermath.feedback(run, correct=correct, answer=answer))
+
+    async def afeedback(
+        self,
+        run: str | DecisionRecord,
+        *,
+        correct: bool | None = None,
+        answer: str | None = None,
+    ) -> Label | None:
+        """See `feedback`."""
+        steps = self._parts.aftermath.feedback(run, correct=correct, answer=answer)
+        return await arun_steps(steps)
+
+    def spending(self) -> dict[str, RoleUse]:
+        """Return what was spent in the background so far, by role: lessons, replays, audits.
+
+        What was spent while an answer was waiting is in that answer's decision record.
+        """
+        return self._parts.spending.by_role()
 
     def close(self) -> None:
         """Stop learning after the lesson in progress, and give back a temporary repository.

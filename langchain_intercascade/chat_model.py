@@ -13,6 +13,7 @@ from collections.abc import (
 )
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
@@ -33,7 +34,7 @@ from langchain_intercascade._trace import Scope, scoped
 from langchain_intercascade.equipment import STRUCTURED, Method, Structured
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.graph import build_graph
-from langchain_intercascade.parts import DEFAULT_MIN_SIMILARITY, Parts, build_parts
+from langchain_intercascade.parts import DEFAULT_ADMISSION, Options, Parts, build_parts
 from langchain_intercascade.record import RECORD_KEY, DecisionRecord
 from langchain_intercascade.state import Learning, Run, Settings
 from langchain_intercascade.walk import walk
@@ -108,8 +109,34 @@ class InterCascade(Face, BaseChatModel):
     """Whose strategies are used and added to; tenants never see one another's."""
     k: int = 2
     """How many strategies are shown at most, 0 to 3."""
-    min_similarity: float = DEFAULT_MIN_SIMILARITY
-    """Least cosine similarity of a strategy that is shown; depends on the encoder."""
+    min_similarity: float | None = None
+    """Least cosine similarity of a strategy that is shown; if `None`, .3 at first and a floor
+    measured from the repository itself once it holds enough."""
+    shared: str | None = None
+    """The tenant of a pool whose strategies are used too; what is learned never goes there."""
+    lexical: bool = False
+    """Whether the words of the query also decide which of the near strategies come first."""
+    admission: Any = DEFAULT_ADMISSION
+    """`"always"` puts in use what passes the checks; `"replay"` has the weak model try it out, and
+    later lessons confirm it; a function of the candidate decides by itself."""
+    verifier: Callable[[str, str], Any] | None = Field(default=None, repr=False)
+    """Says of query and strong answer whether that is right (`None`: cannot tell), before
+    anything is learned from it."""
+    agreement: Any = Field(default=None, repr=False)
+    """Judges whether two answers say the same: an `Agreement`, or a function of the query and
+    both; if `None`, numbers, choices, JSON and a few words are compared."""
+    faithful: bool = False
+    """Show question and answer of a strategy too, as the paper does. They stay in the tenant."""
+    keep_examples: bool = False
+    """Keep them without showing them, for fine-tuning data."""
+    lifetime: timedelta | None = None
+    """How long a strategy is used; for ever if `None`."""
+    max_strategies: int | None = None
+    """How many strategies of a tenant are in use at most; those that bring least go first."""
+    holdout: float = Field(default=0.0, repr=False)
+    """Share of the queries that go without their strategies, to learn whether those help."""
+    audit_rate: float = Field(default=0.0, repr=False)
+    """Share of the accepted answers about which the strong model is asked afterwards."""
     learning: Learning = "background"
     """When lessons are distilled: `"background"`, `"inline"`, `"observe"` or `"off"`."""
     distiller: Any = None
@@ -148,25 +175,8 @@ class InterCascade(Face, BaseChatModel):
         super().__init__(**fields)
         # Not in a validator: pydantic would wrap our errors in its own.
         self._owns_repository = self.repository is None
-        self._parts = build_parts(
-            self.weak,
-            self.strong,
-            repository=self.repository,
-            confidence=self.confidence,
-            threshold=self.threshold,
-            tenant=self.tenant,
-            k=self.k,
-            min_similarity=self.min_similarity,
-            learning=self.learning,
-            distiller=self.distiller,
-            on_strong_error=self.on_strong_error,
-            query_from=self.query_from,
-            prices=self.prices,
-            tool_calls=self.tool_calls,
-            strategies_with_tools=self.strategies_with_tools,
-            advise=self.advise,
-            learner=self.learner,
-        )
+        told = {name: getattr(self, name) for name in (*Options.__annotations__, "learner")}
+        self._parts = build_parts(self.weak, self.strong, **told)
         # Kept as fields, so that copies made by `configurable_fields` share them.
         self.repository, self.learner = self._parts.repository, self._parts.learner
 

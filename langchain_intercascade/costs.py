@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -113,6 +114,45 @@ class AlwaysStrong:
         return None if usage is None or self._price is None else self._price.of(usage)
 
 
+class Spending:
+    """What was spent where no answer was waiting: on lessons, replays and audits, by role.
+
+    Safe to share between threads.
+    """
+
+    def __init__(self, prices: Prices) -> None:
+        """Count with `prices`."""
+        self._prices = prices
+        self._lock = threading.Lock()
+        self._uses: dict[str, RoleUse] = {}
+
+    def add(self, role: Role, messages: Sequence[AIMessage]) -> float | None:
+        """Count the calls that `messages` are the replies of; return their cost in dollars."""
+        uses = [use_of(message, prices=self._prices) for message in messages]
+        with self._lock:
+            for use in uses:
+                before = self._uses.get(role)
+                self._uses[role] = use if before is None else _sum(before, use)
+        return cast("float | None", total([use["cost"] for use in uses]))
+
+    def by_role(self) -> dict[str, RoleUse]:
+        """Return what each role has spent so far; roles that were not called are absent."""
+        with self._lock:
+            return dict(self._uses)
+
+
+def use_of(message: AIMessage, *, prices: Prices, latency_ms: float = 0.0) -> RoleUse:
+    """Return what the call cost whose reply is `message`."""
+    usage: Mapping[str, Any] = message.usage_metadata or {}
+    return RoleUse(
+        calls=1,
+        input_tokens=usage.get("input_tokens"),
+        output_tokens=usage.get("output_tokens"),
+        cost=prices.cost(message),
+        latency_ms=latency_ms,
+    )
+
+
 def model_name(message: AIMessage) -> str:
     """Return the name of the model that wrote `message`, as it reports it; may be empty."""
     metadata = message.response_metadata
@@ -128,14 +168,7 @@ def charged(
     latency_ms: float,
 ) -> DecisionRecord:
     """Return `record` with one more call of `role`, which wrote `message`."""
-    usage: Mapping[str, Any] = message.usage_metadata or {}
-    use = RoleUse(
-        calls=1,
-        input_tokens=usage.get("input_tokens"),
-        output_tokens=usage.get("output_tokens"),
-        cost=prices.cost(message),
-        latency_ms=latency_ms,
-    )
+    use = use_of(message, prices=prices, latency_ms=latency_ms)
     before = record["usage"].get(role)
     spent = {**record["usage"], role: use if before is None else _sum(before, use)}
     return amended(record, usage=spent, cost=total([each["cost"] for each in spent.values()]))

@@ -7,27 +7,51 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableWithFallbacks
 from langchain_core.runnables.base import RunnableBindingBase
 
+from langchain_intercascade.agreement import (
+    Agreement,
+    AnswerAgreement,
+    FirstToTell,
+    JudgeAgreement,
+    as_agreement,
+)
 from langchain_intercascade.confidence.custom import as_confidence
-from langchain_intercascade.costs import AlwaysStrong, Prices
+from langchain_intercascade.costs import AlwaysStrong, Prices, Spending
 from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.learning.admission import Admission, AdmissionPolicy, Verifier
+from langchain_intercascade.learning.aftermath import Aftermath
+from langchain_intercascade.learning.books import Books
+from langchain_intercascade.learning.canaries import Canaries
 from langchain_intercascade.learning.learner import Learner
+from langchain_intercascade.learning.leases import next_number, owner_name
+from langchain_intercascade.learning.upkeep import Upkeep
 from langchain_intercascade.nodes.advising import advising
+from langchain_intercascade.nodes.afterwards import (
+    after_accepting,
+    after_deferring,
+    asking_again,
+    guarding_by,
+    learning_by,
+    replay_by,
+)
 from langchain_intercascade.nodes.confidence_gate import ToolCallPolicy, confidence_gate
-from langchain_intercascade.nodes.distill_strategy import distill_strategy, distilling
+from langchain_intercascade.nodes.distill_strategy import Distilling, distill_strategy
 from langchain_intercascade.nodes.retrieve_strategies import (
     QueryFrom,
     last_human_text,
     retrieve_strategies,
 )
-from langchain_intercascade.nodes.store import store, storing
+from langchain_intercascade.nodes.store import Storing, store
 from langchain_intercascade.nodes.strong_generate import OnStrongError, strong_generate
 from langchain_intercascade.nodes.weak_generate import weak_generate
+from langchain_intercascade.repository.retrieval import Floors
 from langchain_intercascade.state import MAX_K, Body, Learning, Run
 from langchain_intercascade.strategy import checked_tenant
 from langchain_intercascade.threshold.base import (
@@ -42,11 +66,9 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessage
 
-    from langchain_intercascade._steps import Steps
     from langchain_intercascade.confidence.base import ConfidenceFunction
     from langchain_intercascade.costs import Price
     from langchain_intercascade.repository.base import StrategyRepository
-    from langchain_intercascade.strategy import Strategy
 
 Model: TypeAlias = "Runnable[Any, AIMessage] | str"
 
@@ -55,12 +77,8 @@ _KEY_NAME = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:API_KEY|API_TOKEN|TO
 DEFAULT_THRESHOLD = 0.9
 """Used when none is given, and named as uncalibrated in every record."""
 
-DEFAULT_MIN_SIMILARITY = 0.3
-"""Below this a stored query is not taken for similar.
-
-With the built-in encoder the median similarity of two BIG-Bench-Hard questions
-is .58 inside a family and .12 across; with other encoders, set your own.
-"""
+DEFAULT_ADMISSION: AdmissionPolicy = "always"
+"""Used when none is given: the paper's way."""
 
 
 class Nodes(NamedTuple):
@@ -81,8 +99,19 @@ class Options(TypedDict, total=False):
     confidence: Any
     threshold: Threshold | ThresholdValue | None
     tenant: str
+    shared: str | None
     k: int
-    min_similarity: float
+    min_similarity: float | None
+    lexical: bool
+    admission: AdmissionPolicy
+    verifier: Verifier | None
+    agreement: Any
+    faithful: bool
+    keep_examples: bool
+    lifetime: timedelta | None
+    max_strategies: int | None
+    holdout: float
+    audit_rate: float
     learning: Learning
     distiller: Model | None
     on_strong_error: OnStrongError
@@ -102,6 +131,8 @@ class Parts:
         run: How a query is run unless the call says otherwise.
         repository: Where the strategies live.
         learner: Learns in the background.
+        aftermath: Finds out how weak answers were, and takes feedback.
+        spending: What was spent where no answer was waiting.
         weak_model: Name of the weak model, for people.
         strong_model: Name of the strong model, for people.
     """
@@ -110,6 +141,8 @@ class Parts:
     run: Run
     repository: StrategyRepository
     learner: Learner
+    aftermath: Aftermath
+    spending: Spending
     weak_model: str
     strong_model: str
 
@@ -122,8 +155,19 @@ def build_parts(
     confidence: Any = "logprobs",
     threshold: Threshold | ThresholdValue | None = None,
     tenant: str = "default",
+    shared: str | None = None,
     k: int = 2,
-    min_similarity: float = DEFAULT_MIN_SIMILARITY,
+    min_similarity: float | None = None,
+    lexical: bool = False,
+    admission: AdmissionPolicy = DEFAULT_ADMISSION,
+    verifier: Verifier | None = None,
+    agreement: Any = None,
+    faithful: bool = False,
+    keep_examples: bool = False,
+    lifetime: timedelta | None = None,
+    max_strategies: int | None = None,
+    holdout: float = 0.0,
+    audit_rate: float = 0.0,
     learning: Learning = "inline",
     distiller: Model | None = None,
     on_strong_error: OnStrongError = "raise",
@@ -139,30 +183,76 @@ def build_parts(
     Raises:
         ConfigurationError: Something can never work as configured.
     """
-    scorer = as_confidence(confidence)
+    given_weak = as_model(weak, "weak")
+    scorer = as_confidence(confidence).bound_to(given_weak)
+    for_tools = _tool_call_policy(tool_calls, given_weak)
     strong_runnable = as_model(strong, "strong")
     teacher = as_model(distiller, "distiller") if distiller else terminal(strong_runnable)
-    weak_runnable = prepared_weak(as_model(weak, "weak"), logprobs=scorer.needs_logprobs)
+    weak_runnable = prepared_weak(given_weak, *_needs(scorer, for_tools))
     table = prices if isinstance(prices, Prices) else Prices(prices)
     where = repository if repository is not None else _temporary_repository()
-    strong_model = name_of(terminal(strong_runnable))
-
-    def learn(pending: Strategy) -> Steps[Strategy]:
-        done = yield from distilling(teacher, pending, prices=table)
-        return (yield from storing(where, done.strategy))
-
-    learner = learner or Learner(learn, where)
+    weak_model, strong_model = name_of(weak_runnable), name_of(terminal(strong_runnable))
+    cut = _threshold(threshold)
+    floors, spending = Floors(where), Spending(table)
+    admitting = Admission(
+        policy=admission,
+        agreement=_admission_agreement(agreement, teacher),
+        replay=replay_by(weak_runnable),
+        verifier=verifier,
+        faithful=faithful,
+        keep_examples=keep_examples,
+        lifetime=lifetime,
+    )
+    canaries = Canaries(where, admitting)
+    guarding = guarding_by(canaries, floors)
+    distilling = Distilling(
+        distiller=teacher,
+        repository=where,
+        admission=admitting,
+        guarding=guarding,
+        floor=floors.reading,
+        prices=table,
+    )
+    storing = Storing(where, admitting, guarding)
+    learning_one = learning_by(distilling, storing, spending)
+    learner = learner or Learner(learning_one, where)
+    upkeep = Upkeep(where, floors, learner, max_strategies=_checked_cap(max_strategies))
+    aftermath = Aftermath(
+        where,
+        Books(where, weak_model=weak_model),
+        admitting,
+        learner,
+        canaries,
+        agreement=as_agreement(agreement),
+        ask_strong=asking_again(strong_runnable),
+        weak_model=weak_model,
+        strong_model=strong_model,
+        spending=spending,
+        shared=shared,
+        audit_rate=_checked_share("audit_rate", audit_rate),
+        observers=(cut.observe,),
+    )
     weak_body = weak_generate(weak_runnable, prices=table)
     gate_body = confidence_gate(
         scorer,
-        _threshold(threshold),
+        cut,
         always_strong=AlwaysStrong(table, strong_model),
-        tool_calls=_tool_call_policy(tool_calls),
+        prices=table,
+        tool_calls=for_tools,
+        accepted=after_accepting(aftermath),
     )
     helping = advising(teacher, weak_body, gate_body, strong_model=strong_model, prices=table)
     nodes = Nodes(
         retrieve_strategies(
-            where, query_from=query_from or last_human_text, with_tools=strategies_with_tools
+            where,
+            query_from=query_from or last_human_text,
+            with_tools=strategies_with_tools,
+            floors=floors,
+            weak_model=weak_model,
+            shared=None if shared is None else checked_tenant(shared),
+            holdout=_checked_share("holdout", holdout),
+            lexical=lexical,
+            examples=faithful,
         ),
         weak_body,
         gate_body,
@@ -172,10 +262,12 @@ def build_parts(
             strong_model=strong_model,
             prices=table,
             on_strong_error=on_strong_error,
+            # A name of its own: what is learned before an answer is no business of the learner.
+            owner=partial(owner_name, next_number()),
             advise=helping if advise else None,
         ),
-        distill_strategy(teacher, learner=learner, prices=table),
-        store(where),
+        distill_strategy(distilling, learner=learner, prices=table),
+        store(storing, prices=table, afterwards=after_deferring(aftermath, upkeep)),
     )
     run = Run(
         tenant=checked_tenant(tenant),
@@ -183,7 +275,7 @@ def build_parts(
         min_similarity=_checked_floor(min_similarity),
         learning=learning,
     )
-    return Parts(nodes, run, where, learner, name_of(weak_runnable), strong_model)
+    return Parts(nodes, run, where, learner, aftermath, spending, weak_model, strong_model)
 
 
 def as_model(given: Model, role: str) -> Runnable[Any, AIMessage]:
@@ -207,18 +299,27 @@ def as_model(given: Model, role: str) -> Runnable[Any, AIMessage]:
     raise ConfigurationError(msg)
 
 
-def prepared_weak(model: Runnable[Any, Any], *, logprobs: bool) -> Runnable[Any, Any]:
+def prepared_weak(
+    model: Runnable[Any, Any],
+    logprobs: bool,  # noqa: FBT001 - the two needs go together
+    top_logprobs: int = 0,
+) -> Runnable[Any, Any]:
     """Return `model` as the cascade calls it: never streaming, and with logprobs if it can.
 
     Event streaming reassembles an answer from its chunks and keeps one token's
     log-probability of five, so the weak model is called without streaming.
     The model given is not changed.
+
+    Args:
+        model: The weak model, perhaps inside bindings or fallbacks.
+        logprobs: Whether the confidence function reads token log-probabilities.
+        top_logprobs: Of how many candidates for each token; 0 for just the one chosen.
     """
     if isinstance(model, RunnableBindingBase):
-        inner = prepared_weak(model.bound, logprobs=logprobs)
+        inner = prepared_weak(model.bound, logprobs, top_logprobs)
         return model.model_copy(update={"bound": inner})
     if isinstance(model, RunnableWithFallbacks):
-        several = [prepared_weak(each, logprobs=logprobs) for each in model.runnables]
+        several = [prepared_weak(each, logprobs, top_logprobs) for each in model.runnables]
         return model.model_copy(update={"runnable": several[0], "fallbacks": several[1:]})
     if not isinstance(model, BaseChatModel):
         return model
@@ -230,8 +331,9 @@ def prepared_weak(model: Runnable[Any, Any], *, logprobs: bool) -> Runnable[Any,
         )
         raise ConfigurationError(msg)
     changes: dict[str, Any] = {"disable_streaming": True}
-    if logprobs and "logprobs" in type(model).model_fields and model.logprobs is None:  # type: ignore[attr-defined]  # the field was just found
-        changes["logprobs"] = True
+    wanted = {"logprobs": logprobs, "top_logprobs": top_logprobs}
+    unset = [name for name in type(model).model_fields if getattr(model, name, None) is None]
+    changes |= {name: value for name, value in wanted.items() if value and name in unset}
     return model.model_copy(update=changes)
 
 
@@ -277,13 +379,22 @@ def _from_string(name: str, role: str) -> Runnable[Any, AIMessage]:
         raise ConfigurationError(msg) from error
 
 
-def _tool_call_policy(given: Any) -> ToolCallPolicy | ConfidenceFunction:
+def _needs(*scorers: ToolCallPolicy | ConfidenceFunction) -> tuple[bool, int]:
+    """Return whether any of `scorers` needs log-probabilities, and of how many candidates."""
+    asked = [each for each in scorers if not isinstance(each, str)]
+    return any(each.needs_logprobs for each in asked), max(each.top_logprobs for each in asked)
+
+
+def _tool_call_policy(
+    given: Any, weak: Runnable[Any, AIMessage]
+) -> ToolCallPolicy | ConfidenceFunction:
     if given in ("defer", "accept"):
         return cast("ToolCallPolicy", given)
-    if isinstance(given, str):
-        msg = f"tool_calls={given!r} must be 'defer', 'accept' or a confidence function."
-        raise ConfigurationError(msg)
-    return as_confidence(given)
+    try:
+        return as_confidence(given).bound_to(weak)
+    except ConfigurationError as error:
+        msg = f"tool_calls={given!r} must be 'defer', 'accept', or score tool calls; but {error}"
+        raise ConfigurationError(msg) from error
 
 
 def _threshold(given: Threshold | ThresholdValue | None) -> Threshold:
@@ -298,11 +409,37 @@ def _temporary_repository() -> StrategyRepository:
     return EdgeRepository()
 
 
-def _checked_floor(min_similarity: float) -> float:
+def _checked_floor(min_similarity: float | None) -> float | None:
+    if min_similarity is None:
+        return None
     if isinstance(min_similarity, int | float) and -1 <= min_similarity <= 1:  # false for NaN
         return min_similarity
-    msg = f"min_similarity={min_similarity!r} must be a cosine similarity, from -1 to 1."
+    msg = (
+        f"min_similarity={min_similarity!r} must be a cosine similarity, from -1 to 1, or None for "
+        "the floor that is measured from the repository."
+    )
     raise ConfigurationError(msg)
+
+
+def _checked_share(name: str, value: float) -> float:
+    if isinstance(value, int | float) and 0 <= value <= 1:  # false for NaN
+        return value
+    msg = f"{name}={value!r} must be a share of the queries, from 0 to 1."
+    raise ConfigurationError(msg)
+
+
+def _checked_cap(max_strategies: int | None) -> int | None:
+    if max_strategies is None or (isinstance(max_strategies, int) and max_strategies > 0):
+        return max_strategies
+    msg = f"max_strategies={max_strategies!r} must be a whole number above 0, or None for no cap."
+    raise ConfigurationError(msg)
+
+
+def _admission_agreement(given: Any, teacher: Runnable[Any, AIMessage]) -> Agreement:
+    """Return who judges replays: what the caller gave, else the text, else the teacher."""
+    if given is not None:
+        return as_agreement(given)
+    return FirstToTell(AnswerAgreement(), JudgeAgreement(teacher))
 
 
 def _checked_k(k: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 # The block stands in the human turn, below system text in authority, and is
 # closed by a marker derived from its own content, so that text inside it cannot
@@ -31,11 +31,28 @@ Use when: {when_to_use}
 Not when: {when_not_to_use}
 Steps:
 {steps}
-Pitfalls: {pitfalls}"""
+Pitfalls: {pitfalls}
+Check: {checks}"""
+
+PITFALL: Final = """\
+
+[{number}] Avoid: {title}
+Use when: {when_to_use}
+Not when: {when_not_to_use}
+Pitfalls: {pitfalls}
+Check: {checks}"""
+
+# The paper's triple of question, idea and answer.
+EXAMPLE: Final = """
+Earlier problem of this kind: {query}
+Its answer was: {answer}"""
 
 STEP: Final = "{number}. {step}"
 
 NOTHING: Final = "(none given)"
+
+STRATEGIES_MARK: Final = "<strategies "
+"""How the block begins: text that holds it was shown to a weak model, and is never learned from."""
 
 _FORM: Final = """\
 Do not write the answer. Do not repeat names, numbers or phrases of this problem. What you are \
@@ -46,7 +63,8 @@ Reply with one JSON object and nothing else:
  "when_to_use": "how to recognise this kind, one sentence",
  "when_not_to_use": "look-alikes that need another method, one sentence, or an empty string",
  "steps": ["two to eight general steps, each one imperative sentence"],
- "pitfalls": ["zero to four mistakes to avoid"]}"""
+ "pitfalls": ["zero to four mistakes to avoid"],
+ "checks": ["zero to two ways to check the result"]}"""
 
 DISTILL_SYSTEM: Final = (
     """\
@@ -82,7 +100,9 @@ DISTILL: Final = """\
 DISTILL_WEAK: Final = """
 <failed_attempt>
 {weak_answer}
-</failed_attempt>"""
+</failed_attempt>
+If the method is plain and the only thing worth telling is the mistake of the failed attempt, add \
+"kind": "pitfall", name the mistake in general words under "pitfalls", and leave "steps" empty."""
 
 JUDGE_SYSTEM: Final = """\
 You compare two answers to one question. Reply with one word: yes if they come to the same result, \

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NotRequired, TypeAlias
 
 from langchain_core.messages import AIMessage
 from typing_extensions import TypedDict  # pydantic cannot read typing's before Python 3.12
@@ -20,7 +20,7 @@ RECORD_KEY: Final = "inter_cascade"
 
 Route: TypeAlias = Literal["weak", "strong"]
 Regime: TypeAlias = Literal["plain", "augmented"]
-Role: TypeAlias = Literal["weak", "strong", "distill", "advise"]
+Role: TypeAlias = Literal["weak", "strong", "distill", "advise", "confidence", "replay", "audit"]
 
 Reason: TypeAlias = Literal[
     "accepted",  # confidence >= threshold
@@ -45,6 +45,8 @@ LessonState: TypeAlias = Literal[
     "pending",  # written down, not distilled yet
     "queued",  # handed to the background learner
     "stored",  # a strategy is active
+    "candidate",  # a strategy is on probation: it was distilled, and waits to be corroborated
+    "merged",  # a strategy that was there already stands for this lesson too
     "known",  # an equal query had taught this before
     "rejected",  # the distilled strategy was unusable or unsafe; the lesson stays pending
     "failed",  # distilling or storing failed; the lesson stays pending if it was written
@@ -57,10 +59,28 @@ class RetrievedStrategy(TypedDict):
     Attributes:
         id: The strategy's id in the repository.
         similarity: Cosine similarity of its nearest key to the query, in [-1, 1].
+        shared: Whether it comes from the shared pool; absent if it is the tenant's own.
     """
 
     id: str
     similarity: float
+    shared: NotRequired[bool]
+
+
+class RetrievalNote(TypedDict):
+    """How the strategies were chosen.
+
+    Attributes:
+        considered: How many were found and looked at.
+        best: Similarity of the nearest; `None` if there was none.
+        floor: Similarity that was needed; `None` if nothing was looked for.
+        reason: Why this much was shown and no more, in words.
+    """
+
+    considered: int
+    best: float | None
+    floor: float | None
+    reason: str
 
 
 class RoleUse(TypedDict):
@@ -123,6 +143,9 @@ class DecisionRecord(TypedDict):
         threshold_origin: Where the threshold came from.
         regime: `"augmented"` when strategies were in the weak model's prompt.
         strategies: Those strategies, in prompt order.
+        held_out: Strategies that would have been shown, and were left out to learn whether
+            they help; see `holdout`.
+        retrieval: How they were chosen; showing nothing is a normal result.
         encoder: The encoder's label.
         lesson: What was learned.
         usage: What each role spent; roles that were not called are absent.
@@ -146,6 +169,8 @@ class DecisionRecord(TypedDict):
     threshold_origin: str | None
     regime: Regime
     strategies: list[RetrievedStrategy]
+    held_out: list[RetrievedStrategy]
+    retrieval: RetrievalNote
     encoder: str
     lesson: LessonNote
     usage: dict[str, RoleUse]
@@ -171,6 +196,8 @@ def new_record(*, run_id: str, tenant: str, encoder: str) -> DecisionRecord:
         threshold_origin=None,
         regime="plain",
         strategies=[],
+        held_out=[],
+        retrieval=RetrievalNote(considered=0, best=None, floor=None, reason=""),
         encoder=encoder,
         lesson=LessonNote(state="none", id=None, reason=""),
         usage={},

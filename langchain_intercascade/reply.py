@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Final, Literal
 
@@ -30,6 +31,20 @@ def flaw(message: AIMessage) -> tuple[Literal["refused", "incomplete"], str] | N
     if not message.text.strip() and not message.tool_calls:
         return "incomplete", "it is empty"
     return None
+
+
+def said(message: AIMessage | None) -> str:
+    """Return what `message` says: its words, or the arguments of a structured answer.
+
+    Examples:
+        >>> said(AIMessage("four")), said(None)
+        ('four', '')
+    """
+    if message is None:
+        return ""
+    if message.tool_calls and not message.text:
+        return json.dumps(message.tool_calls[0]["args"])
+    return message.text
 
 
 def configuration_fault(error: Exception) -> bool:

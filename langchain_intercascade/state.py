@@ -112,6 +112,16 @@ class Settings(BaseModel):
     learning: Learning | None = Field(
         default=None, description="When lessons are distilled, if at all."
     )
+    source: str | None = Field(
+        default=None,
+        description="On whose behalf: what is learned can be forgotten by it.",
+        examples=["user-17"],
+    )
+    snapshot: str | None = Field(
+        default=None,
+        description="Use the strategies as they were then: a moment in UTC, ISO 8601.",
+        examples=["2026-11-22T12:00:00"],
+    )
     force: Force | None = Field(
         default=None, description="Skip the gate and let this model answer."
     )
@@ -122,6 +132,10 @@ class Run:
     """How one query is run: the settings with every gap filled, and what only this call knows.
 
     Attributes:
+        min_similarity: Least similarity of a strategy that is shown; `None` for the
+            floor that is calibrated from the repository.
+        source: On whose behalf the query is asked; may be empty.
+        snapshot: The moment whose strategies are used; `None` for the present.
         threshold: This call's own threshold; `None` for the cascade's.
         run_id: The run's id in the trace; `None` to draw one.
         model_kwargs: What both models are called with besides the messages, such as `stop`.
@@ -129,8 +143,10 @@ class Run:
 
     tenant: str
     k: int
-    min_similarity: float
+    min_similarity: float | None
     learning: Learning
+    source: str = ""
+    snapshot: str | None = None
     threshold: float | Literal["always_defer"] | None = None
     force: Force | None = None
     run_id: str | None = None

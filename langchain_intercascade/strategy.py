@@ -106,6 +106,8 @@ class Lesson(_Frozen):
     """How often distilling, admitting or storing it has been tried."""
     parked: bool = False
     """Whether it was given up on; the strategy's `reason` says why."""
+    shown: tuple[str, ...] = ()
+    """Ids of the tenant's own strategies that the weak attempt was made with."""
     lease: Lease | None = None
 
 
@@ -114,6 +116,12 @@ class Example(_Frozen):
 
     query: str
     answer: str
+
+
+class Shown(Advice):
+    """Advice as it enters a prompt: with its example, if that is to be shown."""
+
+    example: Example | None = None
 
 
 class Origin(_Frozen):
@@ -221,7 +229,7 @@ class Strategy(_Frozen):
         example: The solved problem behind it, if it was asked to be kept.
         merged: Later deferrals that taught the same.
         support: How many deferrals led to this strategy.
-        verified_by: Who found the strong answer right: `"verifier"`, or nobody (empty).
+        verified_by: Who found the strong answer right, `"verifier"` or `"feedback"`; or nobody.
         replays: How it did when it was tried out.
         ledger: What it did in use, by the name of the weak model.
         cost: What making it cost in US dollars, `None` when unknown.
@@ -229,6 +237,9 @@ class Strategy(_Frozen):
         activated_at: Since when it is, or was, in use; ISO 8601, empty before.
         retired_at: When it was last taken out of use; empty if it never was.
         expires_at: When it stops being used; empty for never.
+        misled: Queries on which it made a right answer wrong; what is nearer to one of them
+            than to any of its keys is not shown it.
+        similar_to: Ids of strategies that may say the same: for people to look at.
         distinct_from: Ids of strategies that are near, and were judged to be others.
         history: What was changed, the last change at the end.
         version: Raised with every change, for compare-and-swap.
@@ -256,6 +267,8 @@ class Strategy(_Frozen):
     activated_at: str = ""
     retired_at: str = ""
     expires_at: str = ""
+    misled: tuple[str, ...] = ()
+    similar_to: tuple[str, ...] = ()
     distinct_from: tuple[str, ...] = ()
     history: tuple[Change, ...] = ()
     version: int = 1

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent.parent / "langchain_intercascade"
 FLOORS = (
     ("errors", "prompts", "reply"),
     ("_steps", "record"),
-    ("state", "strategy"),
+    ("label", "state", "strategy"),
     ("agreement", "equipment"),
     ("confidence", "threshold", "repository", "costs"),
     ("learning",),

@@ -113,7 +113,7 @@ def _answered(
     )
     proven = None
     if run.learning != "off":
-        proven = _proven(state, answer, advice, record, strong_model)
+        proven = _proven(state, run, answer, advice, record, strong_model=strong_model)
         note = LessonNote(state="pending", id=proven.id, reason="")
         record = amended(record, lesson=note)
     return {
@@ -126,9 +126,11 @@ def _answered(
 
 def _proven(
     state: CascadeState,
+    run: Run,
     answer: AIMessage,
     advice: Advice,
     record: DecisionRecord,
+    *,
     strong_model: str,
 ) -> Strategy:
     query = state.get("query", "")
@@ -137,7 +139,10 @@ def _proven(
         query=query,
         lesson=Lesson(query=query, answer=storable(answer.text)),
         origin=Origin(
-            run_id=record["run_id"], strong_model=strong_model, prompt_version=prompts.VERSION
+            run_id=record["run_id"],
+            strong_model=strong_model,
+            prompt_version=prompts.VERSION,
+            source=run.source,
         ),
     )
     spent = record["usage"]["advise"]["cost"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from collections.abc import Callable
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from langchain_intercascade._steps import Fault, Steps, attempt
-from langchain_intercascade.confidence.base import Evidence, Score, unavailable
+from langchain_intercascade._steps import Fault, Steps, attempt, overheard
+from langchain_intercascade.confidence.base import Evidence, Score, paid_for, unavailable
 from langchain_intercascade.confidence.logprobs import without_logprobs
 from langchain_intercascade.confidence.missing import MissingConfidence
+from langchain_intercascade.costs import charged
+from langchain_intercascade.nodes.weak_generate import with_strategies
 from langchain_intercascade.record import Reason, amended, stamped, with_fault
 from langchain_intercascade.state import CascadeState
 from langchain_intercascade.threshold.base import ALWAYS_DEFER, Cut, FixedThreshold
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
     from langchain_intercascade.confidence.base import ConfidenceFunction
-    from langchain_intercascade.costs import AlwaysStrong
+    from langchain_intercascade.costs import AlwaysStrong, Prices
     from langchain_intercascade.record import DecisionRecord
     from langchain_intercascade.state import Attempt, Body, Run, Update
     from langchain_intercascade.threshold.base import Threshold
@@ -26,12 +30,18 @@ ToolCallPolicy: TypeAlias = Literal["defer", "accept"]
 _ACCEPTING: Final = frozenset({"accepted", "valid_tool_call"})
 
 
+def _nobody_cares(*_: object) -> None:
+    """Stand in for somebody who is told of accepted answers."""
+
+
 def confidence_gate(
     confidence: ConfidenceFunction,
     threshold: Threshold,
     *,
     always_strong: AlwaysStrong,
+    prices: Prices,
     tool_calls: ToolCallPolicy | ConfidenceFunction = "defer",
+    accepted: Callable[[CascadeState, Run, AIMessage, DecisionRecord], None] = _nobody_cares,
 ) -> Body:
     """Score the weak answer, and accept it or defer the query to the strong model.
 
@@ -43,9 +53,11 @@ def confidence_gate(
         confidence: Scores the weak answer.
         threshold: Says what the score is compared with.
         always_strong: Estimates what the strong model would have cost.
+        prices: What it costs where the confidence function asks a model.
         tool_calls: What becomes of a weak tool call without a score, as is usual:
             providers return no log-probabilities for it. `"defer"` it, `"accept"` it
             if it is valid, or score tool calls with another confidence function.
+        accepted: Told of every answer that is accepted.
     """
     watch = MissingConfidence(confidence.method)
     for_tools = confidence if isinstance(tool_calls, str) else tool_calls
@@ -53,7 +65,7 @@ def confidence_gate(
     def body(state: CascadeState, run: Run) -> Steps[Update]:
         tried = state.get("attempt")
         scorer = for_tools if _calls_tools(tried) else confidence
-        record, score = yield from _scored(state, scorer)
+        record, score = yield from _scored(state, run, scorer, prices)
         if _gateable(tried):
             watch.saw(score)
         cut = _cut(threshold, run, record)
@@ -65,13 +77,15 @@ def confidence_gate(
             reason=reason,
             explanation=explanation,
             confidence=score.value,
-            confidence_method=scorer.method,
+            confidence_method=score.method or scorer.method,
             threshold=cut.value,
             threshold_origin=cut.origin,
         )
         answer = _gateable(tried)
         if answer and (reason in _ACCEPTING or (reason == "forced" and run.force == "weak")):
-            return _accept(answer, record, always_strong)
+            update = _accept(answer, record, always_strong)
+            accepted(state, run, without_logprobs(answer), update["record"])
+            return update
         return _defer(tried, record)
 
     return body
@@ -93,17 +107,25 @@ def _gateable(tried: Attempt | None) -> AIMessage | None:
 
 
 def _scored(
-    state: CascadeState, confidence: ConfidenceFunction
+    state: CascadeState, run: Run, confidence: ConfidenceFunction, prices: Prices
 ) -> Steps[tuple[DecisionRecord, Score]]:
-    answer = _gateable(state.get("attempt"))
+    record, answer = state["record"], _gateable(state.get("attempt"))
     if answer is None:
-        return state["record"], unavailable("there is no weak answer to score")
-    evidence = Evidence(state.get("query", ""), state["messages"], answer)
-    score = yield from attempt(confidence.scoring(evidence))
+        return record, unavailable("there is no weak answer to score")
+    asked = with_strategies(state["messages"], state.get("shown") or ())
+    evidence = Evidence(state.get("query", ""), state["messages"], answer, asked, run)
+    heard: list[Any] = []
+    began = perf_counter()
+    score = yield from attempt(overheard(confidence.scoring(evidence), heard))
+    # The calls may have been made side by side, so their time is that of all together.
+    spent = 1000 * (perf_counter() - began)
+    for reply in paid_for(heard, score if isinstance(score, Score) else None):
+        record = charged(record, "confidence", reply, prices=prices, latency_ms=spent)
+        spent = 0.0
     if isinstance(score, Fault):
-        record = with_fault(state["record"], "confidence_gate", score)
+        record = with_fault(record, "confidence_gate", score)
         return record, unavailable(f"the confidence function failed ({score})")
-    return state["record"], score
+    return record, score
 
 
 def _cut(threshold: Threshold, run: Run, record: DecisionRecord) -> Cut:

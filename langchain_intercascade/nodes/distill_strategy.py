@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,41 +12,56 @@ from langchain_core.utils.json import parse_json_markdown
 from pydantic import ValidationError
 
 from langchain_intercascade import prompts
-from langchain_intercascade._steps import QUIET, Fault, Steps, ask, attempt
+from langchain_intercascade._steps import QUIET, Fault, Steps, ask, attempt, overheard
+from langchain_intercascade.confidence.base import paid_for
 from langchain_intercascade.costs import Prices, charged, total
 from langchain_intercascade.errors import LessonRejectedError
+from langchain_intercascade.learning.flight import equal_taught, flying
+from langchain_intercascade.learning.leases import releasing
 from langchain_intercascade.learning.lesson import set_back
+from langchain_intercascade.learning.trials import Trial, cross_examining, trying
 from langchain_intercascade.record import LessonNote, amended, with_fault
+from langchain_intercascade.repository.lifecycle import merged
 from langchain_intercascade.strategy import Advice, Lesson, State, Strategy
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
     from pydantic_core import ErrorDetails
 
+    from langchain_intercascade.learning.admission import Admission
     from langchain_intercascade.learning.learner import Learner
     from langchain_intercascade.record import DecisionRecord
+    from langchain_intercascade.repository.base import StrategyRepository
+    from langchain_intercascade.repository.floor import Floor
     from langchain_intercascade.state import Body, CascadeState, Run, Update
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Distilled:
     """What came of one try at distilling.
 
     Attributes:
-        strategy: A candidate with advice, or the pending lesson set back by one try.
-        message: The distiller's reply, for its cost; `None` if it gave none.
-        latency_ms: How long it took.
+        strategy: A candidate with advice; the pending lesson, set back by one try or left as
+            it is; or the strategy that stands for the lesson already.
+        merged: Whether it is the latter.
+        waiting: Whether an equal lesson is being learned right now, so that this one waits.
+        message: The distiller's reply, for its cost; `None` if it was not asked or gave none.
+        replays: Replies of the weak model, and of judges, on the way.
+        latency_ms: How long the distiller took.
         fault: What went wrong, if anything.
     """
 
     strategy: Strategy
-    message: AIMessage | None
-    latency_ms: float
+    merged: bool = False
+    waiting: bool = False
+    message: AIMessage | None = None
+    replays: Sequence[AIMessage] = ()
+    latency_ms: float = 0.0
     fault: Fault | None = None
 
 
 def distill_strategy(
-    distiller: Runnable[Any, AIMessage], *, learner: Learner, prices: Prices
+    distilling: Callable[[Strategy], Steps[Distilled]], *, learner: Learner, prices: Prices
 ) -> Body:
     """Turn the pending lesson into a candidate strategy, now or later.
 
@@ -53,10 +69,19 @@ def distill_strategy(
     learner and the answer does not wait.
 
     Args:
-        distiller: The model that writes the strategy: the strong one, or another.
+        distilling: Makes a candidate out of a pending lesson; see `Distilling`.
         learner: Takes lessons that are learned later.
         prices: What the distiller's tokens cost.
     """
+
+    def later(state: CascadeState, pending: Strategy, why: str = "") -> Update:
+        queued = learner.submit(pending)
+        note = LessonNote(
+            state="queued" if queued else "pending",
+            id=pending.id,
+            reason=why if queued else "the queue is full; it stays pending",
+        )
+        return {"lesson": None, "record": amended(state["record"], lesson=note)}
 
     def body(state: CascadeState, run: Run) -> Steps[Update]:
         written = state.get("lesson")
@@ -66,15 +91,16 @@ def distill_strategy(
         if pending.state is not State.PENDING:
             return {}  # guidance that has worked is a strategy already
         if run.learning != "inline":
-            queued = learner.submit(pending)
-            note = LessonNote(
-                state="queued" if queued else "pending",
-                id=pending.id,
-                reason="" if queued else "the queue is full; it stays pending",
-            )
-            return {"lesson": None, "record": amended(state["record"], lesson=note)}
-        done = yield from distilling(distiller, pending, prices=prices)
+            return later(state, pending)
+        done = yield from attempt(distilling(pending))
+        if isinstance(done, Fault):
+            done = Distilled(strategy=set_back(pending, f"learning failed ({done})"), fault=done)
         record = _charged(state["record"], done, prices)
+        if done.waiting:
+            return later({**state, "record": record}, pending, "an equal lesson is being learned")
+        if done.merged:
+            note = LessonNote(state="merged", id=done.strategy.id, reason="")
+            return {"lesson": None, "record": amended(record, lesson=note)}
         if done.fault:
             record = with_fault(record, "distill_strategy", done.fault)
         return {"lesson": done.strategy.payload(), "record": record}
@@ -82,7 +108,69 @@ def distill_strategy(
     return body
 
 
-def distilling(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distilling:
+    """Makes a candidate strategy out of a pending lesson, unless one stands for it already.
+
+    Attributes:
+        distiller: The model that writes the strategy: the strong one, or another.
+        repository: Where earlier strategies are.
+        admission: Tries them out, if strategies are tried out at all.
+        floor: Least similarity, by tenant, of what is tried out.
+        guarding: Keeps a strategy that has come into use from what it would spoil.
+        prices: What the distiller's tokens cost.
+    """
+
+    distiller: Runnable[Any, AIMessage]
+    repository: StrategyRepository
+    admission: Admission
+    guarding: Callable[[Strategy], Steps[Strategy]]
+    floor: Callable[[str], Steps[Floor]]
+    prices: Prices
+
+    def __call__(self, pending: Strategy) -> Steps[Distilled]:
+        """Try once, as steps; `pending` is stored, and leased to whoever calls."""
+        if (yield from flying(self.repository, pending)):
+            waiting = yield from releasing(self.repository, pending)
+            return Distilled(strategy=waiting, waiting=True)
+        heard: list[Any] = []
+        trial = yield from overheard(self._trying(pending), heard)
+        if trial.passed is not None:
+            stands = yield from merging(self.repository, trial.passed, pending)
+            if trial.activated:
+                stands = yield from overheard(self.guarding(stands), heard)
+            return Distilled(strategy=stands, merged=True, replays=paid_for(heard))
+        done = yield from asking(self.distiller, pending, prices=self.prices)
+        if done.strategy.state is State.CANDIDATE and trial.failed:
+            better = yield from overheard(
+                cross_examining(self.repository, done.strategy, trial.failed, self.admission),
+                heard,
+            )
+            done = replace(done, strategy=better)
+        return replace(done, replays=paid_for(heard))
+
+    def _trying(self, pending: Strategy) -> Steps[Trial]:
+        tries = self.admission.tries
+        taught = yield from equal_taught(self.repository, pending, exactly=tries)
+        if taught is not None or not tries:
+            return Trial(taught)
+        floor = yield from self.floor(pending.tenant)
+        return (yield from trying(self.repository, pending, self.admission, floor=floor.similarity))
+
+
+def merging(
+    repository: StrategyRepository, standing: Strategy, pending: Strategy
+) -> Steps[Strategy]:
+    """Let `standing` stand for the lesson `pending` too, and forget the lesson; return it."""
+    merged_now = yield from repository.updating(
+        standing.id, tenant=standing.tenant, change=lambda stored: merged(stored, pending)
+    )
+    # In this order: dying in between leaves a lesson that is merged once more, to no effect.
+    yield from repository.removing(pending.id, tenant=pending.tenant)
+    return merged_now or standing
+
+
+def asking(
     distiller: Runnable[Any, AIMessage], pending: Strategy, *, prices: Prices
 ) -> Steps[Distilled]:
     """Ask the distiller once for the strategy behind `pending`, as steps.
@@ -97,13 +185,16 @@ def distilling(
     )
     spent = 1000 * (perf_counter() - began)
     if isinstance(reply, Fault):
-        return Distilled(set_back(pending, f"the distiller failed ({reply})"), None, spent, reply)
+        failed = set_back(pending, f"the distiller failed ({reply})")
+        return Distilled(strategy=failed, latency_ms=spent, fault=reply)
     paid = pending.changed(cost=total([pending.cost, prices.cost(reply)]))
     try:
         advice = parse_advice(reply.text)
     except LessonRejectedError as error:
-        return Distilled(set_back(paid, str(error)), reply, spent, Fault(error))
-    return Distilled(paid.changed(state=State.CANDIDATE, advice=advice), reply, spent)
+        back = set_back(paid, str(error))
+        return Distilled(strategy=back, message=reply, latency_ms=spent, fault=Fault(error))
+    candidate = paid.changed(state=State.CANDIDATE, advice=advice)
+    return Distilled(strategy=candidate, message=reply, latency_ms=spent)
 
 
 def distill_prompt(lesson: Lesson) -> list[BaseMessage]:
@@ -151,6 +242,8 @@ def _where(error: ErrorDetails) -> str:
 
 
 def _charged(record: DecisionRecord, done: Distilled, prices: Prices) -> DecisionRecord:
+    for reply in done.replays:
+        record = charged(record, "replay", reply, prices=prices, latency_ms=0.0)
     if done.message is None:
         return record
     return charged(record, "distill", done.message, prices=prices, latency_ms=done.latency_ms)

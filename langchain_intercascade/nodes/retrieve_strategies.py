@@ -9,12 +9,23 @@ from langchain_core.messages import BaseMessage
 from langchain_core.utils.uuid import uuid7
 
 from langchain_intercascade._steps import Fault, Steps, attempt
-from langchain_intercascade.record import RetrievedStrategy, amended, new_record, with_fault
+from langchain_intercascade.label import lot
+from langchain_intercascade.record import (
+    DecisionRecord,
+    RetrievalNote,
+    RetrievedStrategy,
+    amended,
+    new_record,
+    with_fault,
+)
 from langchain_intercascade.repository.breaker import Breaker
-from langchain_intercascade.strategy import checked_tenant, storable
+from langchain_intercascade.repository.floor import Floor
+from langchain_intercascade.repository.retrieval import Floors, Wanted, retrieving
+from langchain_intercascade.strategy import Strategy, checked_tenant, storable
 
 if TYPE_CHECKING:
     from langchain_intercascade.repository.base import StrategyRepository
+    from langchain_intercascade.repository.choice import Choice
     from langchain_intercascade.repository.points import Hit
     from langchain_intercascade.state import Body, CascadeState, Run, Update
 
@@ -27,10 +38,16 @@ def retrieve_strategies(
     query_from: QueryFrom,
     with_tools: bool = False,
     breaker: Breaker | None = None,
+    floors: Floors | None = None,
+    weak_model: str = "",
+    shared: str | None = None,
+    holdout: float = 0.0,
+    lexical: bool = False,
+    examples: bool = False,
 ) -> Body:
-    """Begin a run: open its record, and look for strategies to show the weak model.
+    """Begin a run: open its record, and choose the strategies to show the weak model.
 
-    To find none is a normal result.  A repository or encoder that fails costs
+    To show none is a normal result.  A repository or encoder that fails costs
     the run its strategies, never its answer; one that fails again and again is
     left alone for a while.
 
@@ -40,8 +57,31 @@ def retrieve_strategies(
         with_tools: Whether calls with tools get strategies too: stored text has no
             business near tools unless asked.
         breaker: Decides when to leave a failing repository alone.
+        floors: What is near enough, where neither cascade nor call says so.
+        weak_model: Whose experience with a strategy counts.
+        shared: The tenant of the shared pool, if that is searched too.
+        holdout: Share of the runs that are held out: their strategies are not shown, to
+            learn how it goes without.
+        lexical: Whether the words of the query also decide about the order.
+        examples: Whether the solved problem behind a strategy is shown too, if it was kept.
     """
     fuse = breaker or Breaker()
+    bar = floors or Floors(repository)
+
+    def looking(query: str, run: Run) -> Steps[Choice]:
+        fixed = None if run.min_similarity is None else Floor.fixed(run.min_similarity)
+        floor = fixed or (yield from bar.reading(run.tenant))
+        wanted = Wanted(
+            tenant=run.tenant,
+            k=run.k,
+            floor=floor,
+            shared=shared,
+            weak_model=weak_model,
+            snapshot=run.snapshot,
+            lexical=lexical,
+            text=_text if examples else None,
+        )
+        return (yield from retrieving(repository, query, wanted))
 
     def body(state: CascadeState, run: Run) -> Steps[Update]:
         query = storable(query_from(state["messages"]))
@@ -50,24 +90,22 @@ def retrieve_strategies(
             tenant=checked_tenant(run.tenant),
             encoder=repository.encoder.label,
         )
-        hits: list[Hit] = []
+        hits: Sequence[Hit] = ()
         bare = with_tools or not run.model_kwargs.get("tools")
         if run.k and run.force != "strong" and query and bare:
-            found = yield from _search(repository, fuse, query, run)
+            found = yield from _guarded(fuse, looking(query, run))
             if isinstance(found, Fault | str):
                 record = with_fault(record, "retrieve_strategies", found)
             else:
-                hits = found
+                hits = found.hits
+                record = amended(record, retrieval=_explained(found))
+        left_out = bool(hits) and lot(record["run_id"], "holdout") < holdout
         return {
             "query": query,
-            "shown": [_shown(hit) for hit in hits],
+            "shown": [] if left_out else [_shown(hit, examples=examples) for hit in hits],
             "attempt": None,
             "lesson": None,
-            "record": amended(
-                record,
-                regime="augmented" if hits else "plain",
-                strategies=[_noted(hit) for hit in hits],
-            ),
+            "record": _noted(record, hits, left_out=left_out),
         }
 
     return body
@@ -86,14 +124,11 @@ def last_human_text(messages: Sequence[BaseMessage]) -> str:
     return chosen[-1].text if chosen else ""
 
 
-def _search(
-    repository: StrategyRepository, fuse: Breaker, query: str, run: Run
-) -> Steps[list[Hit] | Fault | str]:
+def _guarded(fuse: Breaker, steps: Steps[Choice]) -> Steps[Choice | Fault | str]:
     if not fuse.allows():
+        steps.close()
         return "CircuitOpen"
-    found = yield from attempt(
-        repository.searching(query, tenant=run.tenant, k=run.k, min_similarity=run.min_similarity)
-    )
+    found = yield from attempt(steps)
     if isinstance(found, Fault):
         fuse.failed()
     else:
@@ -101,10 +136,44 @@ def _search(
     return found
 
 
-def _shown(hit: Hit) -> dict[str, object]:
-    advice = hit.strategy.advice
-    return advice.model_dump(mode="json") if advice else {}
+def _shown(hit: Hit, *, examples: bool) -> dict[str, object]:
+    strategy = hit.strategy
+    if strategy.advice is None:  # such a one is never chosen
+        return {}
+    advice = strategy.advice.model_dump(mode="json")
+    if examples and strategy.example:
+        return {**advice, "example": strategy.example.model_dump(mode="json")}
+    return advice
 
 
-def _noted(hit: Hit) -> RetrievedStrategy:
-    return RetrievedStrategy(id=hit.strategy.id, similarity=round(hit.similarity, 6))
+def _text(strategy: Strategy) -> str:
+    """Return every word that would be shown of `strategy`, its example included."""
+    if strategy.advice is None:
+        return ""
+    example = strategy.example
+    kept = f"\n{example.query}\n{example.answer}" if example else ""
+    return strategy.advice.text() + kept
+
+
+def _explained(choice: Choice) -> RetrievalNote:
+    considered = choice.considered
+    return RetrievalNote(
+        considered=len(considered),
+        best=round(considered[0].hit.similarity, 6) if considered else None,
+        floor=choice.floor.similarity,
+        reason=choice.reason,
+    )
+
+
+def _noted(record: DecisionRecord, hits: Sequence[Hit], *, left_out: bool) -> DecisionRecord:
+    notes = [_note(hit, record["tenant"]) for hit in hits]
+    if left_out:
+        return amended(record, held_out=notes)
+    return amended(record, regime="augmented" if hits else "plain", strategies=notes)
+
+
+def _note(hit: Hit, tenant: str) -> RetrievedStrategy:
+    note = RetrievedStrategy(id=hit.strategy.id, similarity=round(hit.similarity, 6))
+    if hit.strategy.tenant != tenant:
+        note["shared"] = True
+    return note

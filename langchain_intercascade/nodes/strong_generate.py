@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
 from time import perf_counter
@@ -17,6 +16,8 @@ from langchain_intercascade._steps import Fault, Steps, ask_streaming, attempt
 from langchain_intercascade.costs import Prices, charged
 from langchain_intercascade.equipment import STRUCTURED, equipped, misfit
 from langchain_intercascade.errors import BrokenStreamError, StrongModelError
+from langchain_intercascade.learning.aftermath import lesson_of
+from langchain_intercascade.learning.leases import claimed, held_for, owner_name
 from langchain_intercascade.record import (
     RECORD_KEY,
     DecisionRecord,
@@ -25,15 +26,9 @@ from langchain_intercascade.record import (
     stamped,
     with_fault,
 )
-from langchain_intercascade.reply import flaw
-from langchain_intercascade.strategy import (
-    Lesson,
-    Origin,
-    State,
-    Strategy,
-    pending_lesson,
-    storable,
-)
+from langchain_intercascade.reply import flaw, said
+from langchain_intercascade.repository.admission import holds_strategies
+from langchain_intercascade.strategy import Origin, State, Strategy, pending_lesson
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
@@ -52,6 +47,7 @@ def strong_generate(
     strong_model: str,
     prices: Prices,
     on_strong_error: OnStrongError,
+    owner: Callable[[], str],
     advise: Advising | None = None,
 ) -> Body:
     """Let the strong model answer, and write down the lesson before anything else can fail.
@@ -68,6 +64,7 @@ def strong_generate(
         prices: What its tokens cost.
         on_strong_error: `"raise"` a `StrongModelError` that carries the weak answer
             when the strong model fails, or return the `"weak"` answer, flagged.
+        owner: Says under what name a lesson is claimed that is learned before the answer.
         advise: Tries first to help the weak model to an answer of its own.
     """
 
@@ -94,6 +91,8 @@ def strong_generate(
         taught = _lesson(state, run, answer, record, strong_model)
         lesson = None
         if isinstance(taught, Strategy):
+            if run.learning == "inline":
+                taught = claimed(taught, owner())
             lesson, record = yield from _written(repository, taught, record)
         else:
             record = amended(record, lesson=taught)
@@ -161,19 +160,22 @@ def _lesson(
     if problem := _unresolved(answer, query, run):
         return LessonNote(state="unresolved", id=None, reason=problem)
     tried = state.get("attempt")
-    weak_answer = tried["message"] if tried else None
-    return pending_lesson(
-        tenant=run.tenant,
-        query=query,
-        lesson=Lesson(
-            query=query,
-            answer=storable(_text(answer)),
-            weak_answer=storable(_text(weak_answer)) if weak_answer else None,
-        ),
-        origin=Origin(
-            run_id=record["run_id"], strong_model=strong_model, prompt_version=prompts.VERSION
-        ),
+    lesson = lesson_of(
+        state["messages"],
+        query,
+        said(answer),
+        weak=tried["message"] if tried else None,
+        shown=record["strategies"],
     )
+    if holds_strategies(lesson.weak_answer or ""):
+        lesson = lesson.model_copy(update={"weak_answer": None})
+    origin = Origin(
+        run_id=record["run_id"],
+        strong_model=strong_model,
+        prompt_version=prompts.VERSION,
+        source=run.source,
+    )
+    return pending_lesson(tenant=run.tenant, query=query, lesson=lesson, origin=origin)
 
 
 def _unresolved(answer: AIMessage, query: str, run: Run) -> str:
@@ -184,27 +186,49 @@ def _unresolved(answer: AIMessage, query: str, run: Run) -> str:
         return problem
     if answer.tool_calls and STRUCTURED not in run.model_kwargs:
         return "it is a tool call"
+    if holds_strategies(query, answer.text):
+        return "it quotes strategies, and what was learned once is not learned again from itself"
     return "" if query.strip() else "the query has no text"
-
-
-def _text(answer: AIMessage) -> str:
-    """Return what `answer` says, in words or as the arguments of a structured answer."""
-    if answer.tool_calls and not answer.text:
-        return json.dumps(answer.tool_calls[0]["args"])
-    return answer.text
 
 
 def _written(
     repository: StrategyRepository, lesson: Strategy, record: DecisionRecord
 ) -> Steps[tuple[Strategy | None, DecisionRecord]]:
-    """Write the lesson down, unless an equal query has taught it before."""
+    """Write the lesson down, unless an equal query has taught it before, or is about to."""
     known = yield from attempt(repository.getting(lesson.id, tenant=lesson.tenant))
-    if isinstance(known, Strategy) and known.state is not State.PENDING:
-        note = LessonNote(state="known", id=known.id, reason="")
-        return None, amended(record, lesson=note)
-    written = yield from attempt(repository.putting(lesson))
+    inner = (record["inner"] or record)["lesson"]["id"]
+    if known is None and inner is not None:
+        # The cascade that answered as the strong model may have taught this repository already.
+        known = yield from attempt(repository.getting(inner, tenant=lesson.tenant))
+    if isinstance(known, Strategy):
+        return (yield from _again(repository, known, lesson, record))
+    written = yield from attempt(repository.swapping(lesson, version=None))
     if isinstance(written, Fault):
         note = LessonNote(state="failed", id=None, reason="the lesson could not be written down")
         return None, amended(with_fault(record, "strong_generate", written), lesson=note)
-    note = LessonNote(state="pending", id=lesson.id, reason="")
-    return lesson, amended(record, lesson=note)
+    if not written:
+        note = LessonNote(state="known", id=lesson.id, reason="an equal query was a moment quicker")
+        return None, amended(record, lesson=note)
+    return lesson, amended(record, lesson=LessonNote(state="pending", id=lesson.id, reason=""))
+
+
+def _again(
+    repository: StrategyRepository, known: Strategy, lesson: Strategy, record: DecisionRecord
+) -> Steps[tuple[Strategy | None, DecisionRecord]]:
+    """Return what becomes of a lesson that is there already: tried again if it is pending."""
+    at_work = held_for(known, repository, _owner_of(lesson)) > 0
+    if known.state is not State.PENDING or at_work:
+        reason = "it is being learned" if at_work else ""
+        note = LessonNote(state="known", id=known.id, reason=reason)
+        return None, amended(record, lesson=note)
+    anew = lesson.changed(version=known.version + 1, stamps=(*known.stamps, *lesson.stamps)[-8:])
+    written = yield from attempt(repository.swapping(anew, version=known.version))
+    if isinstance(written, Fault) or not written:
+        note = LessonNote(state="pending", id=known.id, reason="")
+        return None, amended(record, lesson=note)
+    return anew, amended(record, lesson=LessonNote(state="pending", id=lesson.id, reason=""))
+
+
+def _owner_of(lesson: Strategy) -> str:
+    lease = lesson.lesson.lease if lesson.lesson else None
+    return lease.owner if lease else owner_name(0)

@@ -17,7 +17,7 @@ from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.record import with_fault
 from langchain_intercascade.reply import configuration_fault, flaw, invalid_request, text_only
 from langchain_intercascade.state import Attempt
-from langchain_intercascade.strategy import Advice
+from langchain_intercascade.strategy import Kind, Shown
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
@@ -71,24 +71,27 @@ def with_strategies(
 
 def strategies_block(shown: Sequence[dict[str, Any]]) -> str:
     """Return the strategies as one delimited block of text."""
-    numbered = enumerate(map(Advice.model_validate, shown), start=1)
+    numbered = enumerate(map(Shown.model_validate, shown), start=1)
     text = "\n".join(_written(number, advice) for number, advice in numbered)
     marker = blake2b(text.encode("utf-8", "replace"), digest_size=6).hexdigest()
     return prompts.STRATEGIES.format(marker=marker, strategies=text)
 
 
-def _written(number: int, advice: Advice) -> str:
+def _written(number: int, advice: Shown) -> str:
     steps = (
         prompts.STEP.format(number=i, step=step) for i, step in enumerate(advice.steps, start=1)
     )
-    return prompts.STRATEGY.format(
+    template = prompts.PITFALL if advice.kind is Kind.PITFALL else prompts.STRATEGY
+    text = template.format(
         number=number,
         title=advice.title,
         when_to_use=advice.when_to_use,
         when_not_to_use=advice.when_not_to_use or prompts.NOTHING,
         steps="\n".join(steps),
         pitfalls="; ".join(advice.pitfalls) or prompts.NOTHING,
+        checks="; ".join(advice.checks) or prompts.NOTHING,
     )
+    return text + (prompts.EXAMPLE.format(**dict(advice.example)) if advice.example else "")
 
 
 def _prefixed(message: BaseMessage, block: str) -> BaseMessage:

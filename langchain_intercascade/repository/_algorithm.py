@@ -13,6 +13,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
+from uuid import uuid4
 
 from langchain_core.embeddings import Embeddings
 
@@ -42,8 +43,14 @@ from langchain_intercascade.repository.operations import (
     Swap,
     Write,
 )
-from langchain_intercascade.repository.points import META_ID, Hit, point_id
-from langchain_intercascade.strategy import SCHEMA_VERSION, State, Strategy, checked_tenant
+from langchain_intercascade.repository.points import META_ID, Hit, Note, point_id
+from langchain_intercascade.strategy import (
+    SCHEMA_VERSION,
+    STAMPS,
+    State,
+    Strategy,
+    checked_tenant,
+)
 
 PROBE_AGREEMENT: Final = 0.999
 """Least cosine between the stored and the present encoding of the probe text.
@@ -236,9 +243,8 @@ class RepositorySteps(ABC):
         scope = Scope(tenant, tuple(states))
         if limit < 1:
             return []
-        yield from self.preparing()
         last = None if after is None else point_id(tenant, after)
-        payloads: list[dict[str, Any]] = yield from self._executing(Scroll(scope, limit, last))
+        payloads = yield from self.leafing(scope, limit=limit, after=last)
         found = [self._readable(payload, scope) for payload in payloads]
         return [strategy for strategy in found if strategy is not None]
 
@@ -257,6 +263,42 @@ class RepositorySteps(ABC):
         count: int = yield from self._executing(Count(scope))
         return count
 
+    def reading_note(self, name: str, *, tenant: str) -> Steps[Note | None]:
+        """Read a document that the cascade keeps for itself beside the strategies."""
+        checked_tenant(tenant)
+        yield from self.preparing()
+        points: list[Point] = yield from self._executing(Read((point_id(tenant, f"note:{name}"),)))
+        payload = points[0].payload if points else {}
+        if payload.get("kind") != "note" or payload.get("tenant") != tenant:
+            return None
+        return Note(dict(payload["data"]), int(payload["version"]), tuple(payload["stamps"]))
+
+    def writing_note(
+        self, name: str, data: dict[str, Any], *, tenant: str, after: Note | None
+    ) -> Steps[bool]:
+        """Write a document unless somebody else was quicker; say whether it was written.
+
+        Args:
+            name: Its name; one document a name and tenant.
+            data: JSON-like.
+            tenant: Whose.
+            after: The document that it replaces, as it was read; `None` if there is none.
+        """
+        checked_tenant(tenant)
+        yield from self.preparing()
+        probe = yield from self.encoder.probing()
+        # No `state`, so no search or scan for strategies ever sees it.
+        payload = {
+            "kind": "note",
+            "tenant": tenant,
+            "version": (after.version if after else 0) + 1,
+            "stamps": [*(after.stamps if after else ()), uuid4().hex][-STAMPS:],
+            "data": data,
+        }
+        point = Point(point_id(tenant, f"note:{name}"), (probe,), payload)
+        written: bool = yield from self._executing(Swap(point, after.version if after else None))
+        return written
+
     def dumping(self, *, limit: int = 500, after: str | None = None) -> Steps[list[Point]]:
         """Read a page of everything, of every tenant, for copying it; nothing is checked or opened.
 
@@ -269,6 +311,32 @@ class RepositorySteps(ABC):
             yield from either(lambda: self.create(size), lambda: self.acreate(size))
         points: list[Point] = yield from self._executing(Dump(limit, after))
         return [point for point in points if point.id != META_ID]
+
+    # For custody: what is stored, as it is stored.
+
+    def leafing(
+        self, scope: Scope, *, limit: int, after: str | None = None
+    ) -> Steps[list[dict[str, Any]]]:
+        """Read a page of what is in `scope`, damaged or not; `after` is the id of a *point*."""
+        yield from self.preparing()
+        payloads: list[dict[str, Any]] = yield from self._executing(Scroll(scope, limit, after))
+        return payloads
+
+    def fetching(self, ids: Sequence[str]) -> Steps[list[Point]]:
+        """Read points by their own ids, without those that do not exist."""
+        yield from self.preparing()
+        points: list[Point] = yield from self._executing(Read(tuple(ids)))
+        return points
+
+    def loading(self, points: Sequence[Point]) -> Steps[None]:
+        """Write points as they are, over any with the same ids."""
+        yield from self.preparing()
+        yield from self._executing(Write(tuple(points)))
+
+    def deleting(self, ids: Sequence[str]) -> Steps[None]:
+        """Delete points by their own ids, except the one that describes the repository."""
+        yield from self.preparing()
+        yield from self._executing(Delete(tuple(each for each in ids if each != META_ID)))
 
     def preparing(self) -> Steps[None]:
         """Open the engine and make sure that its vectors are of this encoder.

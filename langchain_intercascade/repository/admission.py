@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from langchain_intercascade import prompts
 from langchain_intercascade.errors import LessonRejectedError
 from langchain_intercascade.strategy import Strategy, normalised
 
@@ -20,8 +21,48 @@ NGRAM: Final = 8
 LONG_DIGITS: Final = 4
 """Digits in a number from which on it is taken for a literal of the query."""
 
+_SECRETS: Final = re.compile(
+    # What keys of common services look like, tokens of the web, and private keys.
+    r"\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abprs]|AKIA|ASIA|AIza|hf|npm)[-_]?[A-Za-z0-9_\-]{16,}"
+    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|(?i:\b(?:password|passwd|secret|api[-_ ]?key|token)\b\s*[:=]\s*\S{4,})"
+)
+_PERSONAL: Final = re.compile(
+    r"[\w.+-]+@[\w-]+\.[\w.]+"  # an e-mail address
+    r"|(?<![\w.])\+?\(?\d{1,4}\)?(?:[ ./-]\(?\d{2,4}\)?){2,5}(?!\w)"  # a phone or card number
+    r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}\b|\b\d{3}-\d{2}-\d{4}\b"  # a bank or social number
+)
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _FINAL: Final = re.compile(r"(?:answer|result)\s*(?:is|=|:)\s*(.+?)(?:[.\n]|$)|####\s*(\S+)")
+
+
+def check_secrets(text: str) -> None:
+    """Refuse text that holds what looks like a key, a password, or somebody's personal numbers.
+
+    Raises:
+        LessonRejectedError: It does; the message names the kind, not the text.
+
+    Examples:
+        >>> check_secrets("Write to the owner.")
+        >>> check_secrets("Write to ines@example.com.")
+        Traceback (most recent call last):
+        ...
+        langchain_intercascade.errors.LessonRejectedError: it holds what looks like personal data
+    """
+    if _SECRETS.search(text):
+        msg = "it holds what looks like a key or a password"
+        raise LessonRejectedError(msg)
+    if _PERSONAL.search(text):
+        msg = "it holds what looks like personal data"
+        raise LessonRejectedError(msg)
+
+
+def holds_strategies(*texts: str) -> bool:
+    """Say whether a text holds a block of strategies as the weak model is shown them.
+
+    What was learned once must not be learned again from itself.
+    """
+    return any(prompts.STRATEGIES_MARK in text for text in texts)
 
 
 def check_leaks(candidate: Strategy) -> None:
@@ -33,6 +74,7 @@ def check_leaks(candidate: Strategy) -> None:
     if candidate.advice is None or candidate.lesson is None:
         msg = "there is no advice to check, or no lesson to check it against"
         raise LessonRejectedError(msg)
+    check_secrets(candidate.advice.text())
     advice = normalised(candidate.advice.text())
     query, answer = normalised(candidate.lesson.query), normalised(candidate.lesson.answer)
     if final_answer(answer) and _holds(advice, final_answer(answer)):

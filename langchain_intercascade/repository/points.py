@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from langchain_intercascade.strategy import Strategy
@@ -19,6 +19,15 @@ class Hit:
 
     strategy: Strategy
     similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A document that the cascade keeps beside the strategies; see `Swap` for the rest."""
+
+    data: dict[str, Any]
+    version: int
+    stamps: tuple[str, ...]
 
 
 def point_id(tenant: str, strategy_id: str) -> str:

@@ -39,6 +39,7 @@ from langchain_intercascade.repository.operations import (
     Write,
 )
 from langchain_intercascade.repository.points import META_ID
+from langchain_intercascade.strategy import STAMPS
 
 MEMORY: Final = ":memory:"
 _KEYS: Final = "keys"
@@ -168,9 +169,15 @@ class QdrantRepository(StrategyRepository):
         # again, whether it was ours that was done, even if another came after it.
         point = operation.point
         yield from self._sending("upsert", **_conditional(operation))
-        found = yield from self._sending("retrieve", ids=[point.id], with_payload=["stamps"])
-        stored = (found[0].payload or {}).get("stamps", []) if found else []
-        return point.payload["stamps"][-1] in stored
+        told = ["stamps", "version"]
+        found = yield from self._sending("retrieve", ids=[point.id], with_payload=told)
+        stored = (found[0].payload or {}) if found else {}
+        if point.payload["stamps"][-1] in stored.get("stamps", []):
+            return True
+        if stored.get("version", 0) >= point.payload["version"] + STAMPS:
+            msg = f"{self!r} answered so late that nobody can tell whether a write was done."
+            raise RepositoryError(msg)
+        return False
 
     # Making the collection, once for both colours.
 

@@ -127,6 +127,8 @@ def test_its_input_is_messages_and_its_output_names_the_record() -> None:
         "min_similarity",
         "learning",
         "force",
+        "source",
+        "snapshot",
     }
 
 

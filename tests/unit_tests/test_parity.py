@@ -75,6 +75,14 @@ def _trace(host: Host) -> dict[str, Any]:
 def _timeless(found: Any) -> Any:
     """Leave out what differs between any two runs: times and the ids of runs."""
     if isinstance(found, dict):
-        skipped = {"latency_ms", "run_id", "created_at", "updated_at", "stamps"}
+        skipped = {
+            "latency_ms",
+            "run_id",
+            "created_at",
+            "updated_at",
+            "stamps",
+            "at",
+            "activated_at",
+        }
         return {name: _timeless(value) for name, value in found.items() if name not in skipped}
     return [_timeless(each) for each in found] if isinstance(found, list) else found

@@ -104,23 +104,29 @@ class SimulatedWeak(_Simulated):
     model_name: str = "simulated-weak"
     known: frozenset[str] = KNOWN
     """Names of the families that it can do unaided."""
+    trusting: float = Field(default=0.0, ge=0, le=1)
+    """Share of the questions that it could do unaided at which it follows a strategy all the same,
+    if it was shown one for that very kind."""
 
     def _read(self, prompt: Sequence[BaseMessage]) -> Reply:
         text = last_human_text(prompt)
         notes, question = notes_and_question(text)
         chance = _Chance(f"{self.seed} {text}")
-        if found := recognised(question, self.known):
+        found, followed = recognised(question, self.known), _followed(notes, question)
+        told = found is not None and found[0].when in [note.when for note in notes]
+        if found and not (told and followed and chance.of("trust") < self.trusting):
             family, story = found
             worked = carried_out(family.steps, numbers_in(story)) or []
             return _said(short_answer(worked), _confidence_of_knowing(chance), chance)
-        if followed := _followed(notes, question):
+        if followed:
             worked, fit = followed
             return _said(short_answer(worked), _confidence_of_following(fit, chance), chance)
         return _said(guess(numbers_in(question)), _confidence_of_guessing(chance), chance)
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model_name": self.model_name, "known": sorted(self.known), "seed": self.seed}
+        own = {"known": sorted(self.known), "seed": self.seed, "trusting": self.trusting}
+        return {"model_name": self.model_name, **own}
 
 
 class SimulatedStrong(_Simulated):

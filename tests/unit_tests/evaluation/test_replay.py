@@ -237,4 +237,5 @@ def test_the_real_stream_is_learned_from() -> None:
     assert first["coverage"] + 0.2 < last["coverage"]
     assert first["weak_accuracy"] < last["weak_accuracy"]
     assert shares(pessimistic(cascade))["weak_accuracy"] < accuracy[1]
-    assert 18 <= sum(outcome.lesson == "stored" for outcome in cascade) < 100
+    # One for each family that came up: what says the same is merged.
+    assert 15 <= sum(outcome.lesson == "stored" for outcome in cascade) <= 18

@@ -22,6 +22,7 @@ from langchain_intercascade.errors import (
     RepositoryError,
 )
 from langchain_intercascade.learning.learner import Learner
+from langchain_intercascade.learning.lesson import Learned
 from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.repository.edge import EdgeRepository
 from langchain_intercascade.repository.embeddings import HashingEmbeddings
@@ -419,10 +420,10 @@ def test_a_learner_survives_that_it_cannot_recover() -> None:
     """Lessons are learned before and after it tried."""
     repository = VectorStoreRepository(in_memory())
 
-    def learn(pending: Strategy) -> Steps[Strategy]:
+    def learn(pending: Strategy) -> Steps[Learned]:
         active = pending.changed(state=State.ACTIVE, advice=ADVICE, lesson=None)
         yield from repository.putting(active)
-        return active
+        return Learned("stored", active)
 
     learner = Learner(learn, repository, backoff=0.0)
     lessons = [strategy(text, state=State.PENDING) for text in (QUERY, SIBLING)]

@@ -17,7 +17,7 @@ from langchain_intercascade._steps import run
 from langchain_intercascade.confidence.base import Evidence
 from langchain_intercascade.confidence.logprobs import LogprobConfidence
 from langchain_intercascade.costs import Prices
-from langchain_intercascade.nodes.distill_strategy import distilling
+from langchain_intercascade.nodes.distill_strategy import asking
 from langchain_intercascade.nodes.weak_generate import with_strategies
 from langchain_intercascade.repository.admission import check_leaks
 from langchain_intercascade.strategy import Advice, Lesson, Origin, State, Strategy, pending_lesson
@@ -56,7 +56,7 @@ def distilled(problem: Problem, strong: SimulatedStrong | None = None) -> Strate
     lesson = Lesson(query=problem.text, answer=teacher.invoke(problem.text).text)
     origin = Origin(run_id="r", strong_model="simulated-strong", prompt_version=1)
     pending = pending_lesson(tenant="t", query=problem.text, lesson=lesson, origin=origin)
-    return run(distilling(teacher, pending, prices=Prices(PRICES))).strategy
+    return run(asking(teacher, pending, prices=Prices(PRICES))).strategy
 
 
 def advice_of(family: str, seed: int = 1000) -> Advice:

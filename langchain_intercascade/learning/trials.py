@@ -1,0 +1,163 @@
+"""Every new lesson tries out the strategies that are near it and not yet trusted.
+
+A lesson is a query with an answer that was paid for anyway.  A strategy on
+probation with which the weak model reaches that answer is corroborated, and
+stands for the lesson too, so nothing has to be distilled.  One that fails may
+still be right about another kind of problem; so it is only counted against it if
+the lesson's own strategy in turn solves what the failed one was made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from langchain_intercascade.learning.admission import CORROBORATIONS
+from langchain_intercascade.repository.dedup import rivals
+from langchain_intercascade.repository.lifecycle import activated, archived, reinstated
+from langchain_intercascade.strategy import State, Strategy
+
+if TYPE_CHECKING:
+    from langchain_intercascade._steps import Steps
+    from langchain_intercascade.learning.admission import Admission
+    from langchain_intercascade.repository.base import StrategyRepository
+    from langchain_intercascade.repository.points import Hit
+    from langchain_intercascade.strategy import Lesson
+
+SEEN: Final = 12
+"""Strategies near a lesson that are looked at; rivals of one another may be among them."""
+
+TRIED: Final = 3
+"""Strategies that one lesson tries out at most; each costs a call of the weak model."""
+
+REINSTATED: Final = 3
+"""Lessons that a suspended strategy must solve in a row of trials before it is used again."""
+
+_TRIED_STATES: Final = (State.ACTIVE, State.CANDIDATE, State.SUSPENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of trying out the strategies near a lesson.
+
+    Attributes:
+        passed: The first that solved it, as it is stored now; `None` if none did.
+        activated: Whether it came into use by that.
+        failed: Those that did not, and have a lesson of their own to be compared by.
+    """
+
+    passed: Strategy | None
+    activated: bool = False
+    failed: tuple[Strategy, ...] = ()
+
+
+def trying(
+    repository: StrategyRepository, pending: Strategy, admission: Admission, *, floor: float
+) -> Steps[Trial]:
+    """Try out on the lesson of `pending` what is near it, nearest first, until one passes.
+
+    Args:
+        repository: Where the strategies are.
+        pending: A strategy with its lesson.
+        admission: Asks the weak model and judges its answer.
+        floor: Least similarity of what is tried.
+    """
+    lesson = pending.lesson
+    if lesson is None:
+        return Trial(None)
+    found = yield from repository.searching(
+        lesson.query,
+        tenant=pending.tenant,
+        k=SEEN,
+        min_similarity=floor,
+        states=_TRIED_STATES,
+    )
+    hits = _others(found, pending)
+    failed: list[Strategy] = []
+    for hit in hits[:TRIED]:
+        solved = yield from _solving(hit.strategy, lesson, admission)
+        if solved:
+            confirmed = yield from repository.updating(
+                hit.strategy.id,
+                tenant=pending.tenant,
+                change=partial(corroborated, against=_against(hit, hits)),
+            )
+            passed = confirmed or hit.strategy
+            news = passed.state is State.ACTIVE and hit.strategy.state is not State.ACTIVE
+            return Trial(passed, news, tuple(failed))
+        if solved is False and hit.strategy.lesson:
+            failed.append(hit.strategy)
+    return Trial(None, failed=tuple(failed))
+
+
+def cross_examining(
+    repository: StrategyRepository,
+    candidate: Strategy,
+    failed: Sequence[Strategy],
+    admission: Admission,
+) -> Steps[Strategy]:
+    """Try `candidate` on the lessons of strategies that had failed on its own.
+
+    Where it solves what they were made from, while they did not solve what it was
+    made from, it is the better of two about the same kind of problem.
+
+    Returns:
+        `candidate` with what it has gained.
+    """
+    for other in failed:
+        if other.lesson is None:
+            continue
+        if (yield from admission.solving(other.lesson, candidate.advice)):
+            candidate = corroborated(candidate)
+            yield from repository.updating(other.id, tenant=other.tenant, change=outdone)
+    return candidate
+
+
+def corroborated(strategy: Strategy, *, against: int = 0) -> Strategy:
+    """Return `strategy` with one more lesson that it solved; enough of them put it in use.
+
+    Args:
+        strategy: What solved it.
+        against: Lessons that speak for rivals of it.
+    """
+    replays = strategy.replays.model_copy(update={"passed": strategy.replays.passed + 1})
+    noted = strategy.changed(replays=replays)
+    lead = replays.passed - replays.failed - against
+    if strategy.state is State.CANDIDATE and lead >= CORROBORATIONS:
+        return activated(noted, f"{replays.passed} later lessons confirm it")
+    if strategy.state is State.SUSPENDED and lead >= REINSTATED:
+        return reinstated(noted, f"{replays.passed} later lessons confirm it")
+    return noted
+
+
+def outdone(strategy: Strategy) -> Strategy:
+    """Return `strategy` with one more lesson on which another one did better."""
+    replays = strategy.replays.model_copy(update={"failed": strategy.replays.failed + 1})
+    noted = strategy.changed(replays=replays)
+    if strategy.state is State.CANDIDATE and replays.failed - replays.passed >= CORROBORATIONS:
+        return archived(noted, f"{replays.failed} later lessons contradict it")
+    return noted
+
+
+def _others(hits: Sequence[Hit], pending: Strategy) -> list[Hit]:
+    return [hit for hit in hits if hit.strategy.id != pending.id and hit.strategy.advice]
+
+
+def _against(hit: Hit, hits: Sequence[Hit]) -> int:
+    """Count the lessons that speak for rivals of a hit: the one each was made from, and others."""
+    return sum(
+        1 + other.strategy.replays.passed
+        for other in hits
+        if other is not hit and rivals(hit.strategy, other.strategy, similarity=other.similarity)
+    )
+
+
+def _solving(strategy: Strategy, lesson: Lesson, admission: Admission) -> Steps[bool | None]:
+    if strategy.id in lesson.shown and lesson.weak_answer is not None:
+        # It was in the prompt of the weak attempt, so the trial has been made already.
+        return (
+            yield from admission.agreement.judging(lesson.query, lesson.weak_answer, lesson.answer)
+        )
+    return (yield from admission.solving(lesson, strategy.advice))

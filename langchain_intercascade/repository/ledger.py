@@ -1,0 +1,184 @@
+"""Does a strategy help this weak model?  What is believed after so many labels, and what follows.
+
+A label says whether a weak answer was right, with the strategy in the prompt or
+without it.  For each of the two the share of right answers has a Beta posterior;
+the strategy's *effect* is their difference.  Nothing is believed of a strategy
+without labels: its usefulness is one half.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from langchain_intercascade.repository.lifecycle import suspended
+from langchain_intercascade.strategy import State, Tally
+
+if TYPE_CHECKING:
+    from langchain_intercascade.strategy import Strategy
+
+PROBATION: Final = 3
+"""Labels before which nobody is condemned; the surveyed memories strike out after three, too."""
+
+SURE: Final = 0.9
+"""Probability from which on a strategy counts as harmful."""
+
+WORTH: Final = 0.05
+"""Least gain in accuracy for which a strategy is worth its tokens."""
+
+USELESS_AFTER: Final = 8
+"""Labels before which a strategy that seems to do nothing is not taken out of use for it."""
+
+DOUBT: Final = 0.8
+"""Probability from which on a strategy counts as useless."""
+
+COMPARED: Final = 2.0
+"""Labels without the strategy, by weight, before which nobody knows what it is compared with."""
+
+Standing: TypeAlias = Literal["unknown", "helpful", "useless", "harmful"]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What is believed of the gain in accuracy that a strategy brings: mean and deviation."""
+
+    mean: float
+    deviation: float
+
+    def above(self, gain: float) -> float:
+        """Return the probability that the gain is larger than `gain`.
+
+        Examples:
+            >>> Effect(0.2, 0.1).above(0.2)
+            0.5
+        """
+        # Of two Beta posteriors the difference is close enough to normal from a few labels on.
+        return 0.5 * math.erfc((gain - self.mean) / (self.deviation * math.sqrt(2.0)))
+
+
+def effect(tally: Tally) -> Effect:
+    """Return what `tally` says: with Beta(1, 1) priors on both shares of right answers.
+
+    Examples:
+        >>> effect(Tally()).mean
+        0.0
+        >>> round(effect(Tally(right_with=8, wrong_with=0, wrong_without=8)).mean, 2)
+        0.8
+    """
+    with_it = _posterior(tally.right_with, tally.wrong_with)
+    without = _posterior(tally.right_without, tally.wrong_without)
+    return Effect(with_it[0] - without[0], math.sqrt(with_it[1] + without[1]))
+
+
+def usefulness(strategy: Strategy, weak_model: str) -> float:
+    """Return the probability that `strategy` helps `weak_model`, in [0, 1]; .5 if unknown."""
+    tally = strategy.ledger.get(weak_model)
+    return 0.5 if tally is None else effect(tally).above(0.0)
+
+
+def standing(tally: Tally) -> Standing:
+    """Say what `tally` makes of a strategy.
+
+    As long as hardly anything is known of how it goes without, the strategy is compared
+    with a model that is always wrong: then only one with which it is wrong, too, is useless.
+    """
+    if tally.labels < PROBATION:
+        return "unknown"
+    believed = effect(tally)
+    compared = tally.right_without + tally.wrong_without >= COMPARED
+    if not compared:
+        mean, variance = _posterior(tally.right_with, tally.wrong_with)
+        believed = Effect(mean, math.sqrt(variance))
+    if compared and 1.0 - believed.above(0.0) >= SURE:
+        return "harmful"
+    if tally.labels >= USELESS_AFTER and 1.0 - believed.above(WORTH) >= DOUBT:
+        return "useless"
+    return "helpful" if compared and believed.above(0.0) >= SURE else "unknown"
+
+
+def counted(
+    strategy: Strategy,
+    weak_model: str,
+    *,
+    with_it: bool | None = None,
+    without: bool | None = None,
+    weight: float = 1.0,
+) -> Strategy:
+    """Return `strategy` with one more label; one that proves harmful or useless is suspended.
+
+    Args:
+        strategy: What was in the prompt, or would have been.
+        weak_model: Who answered.
+        with_it: Whether the answer with the strategy was right; `None` if there was none.
+        without: Whether the answer without it was right; `None` if there was none.
+        weight: What the label counts: one over the probability that it was drawn, and
+            less than one where credit is shared.
+    """
+    old = strategy.ledger.get(weak_model, Tally())
+    tally = old.model_copy(
+        update={
+            "right_with": old.right_with + weight * (with_it is True),
+            "wrong_with": old.wrong_with + weight * (with_it is False),
+            "right_without": old.right_without + weight * (without is True),
+            "wrong_without": old.wrong_without + weight * (without is False),
+            "labels": old.labels + 1,
+        }
+    )
+    noted = strategy.changed(ledger={**strategy.ledger, weak_model: tally})
+    verdict = standing(tally)
+    if strategy.state is State.ACTIVE and verdict in ("harmful", "useless"):
+        return suspended(noted, _reason(verdict, weak_model, tally))
+    return noted
+
+
+def used(strategy: Strategy, weak_model: str, *, uses: int, saved: float) -> Strategy:
+    """Return `strategy` with what it did in use: how often it was shown, and dollars it saved."""
+    old = strategy.ledger.get(weak_model, Tally())
+    tally = old.model_copy(update={"uses": old.uses + uses, "saved": old.saved + saved})
+    return strategy.changed(ledger={**strategy.ledger, weak_model: tally})
+
+
+def saving(strategy: Strategy, weak_model: str, *, always_strong: float, spent: float) -> float:
+    """Return the dollars that one accepted answer with `strategy` has saved.
+
+    Without the strategy the query might have been accepted too, so only the share
+    that the strategy is believed to have turned counts: its effect, from 0 to 1.
+    """
+    turned = min(1.0, max(0.0, effect(strategy.ledger.get(weak_model, Tally())).mean))
+    return turned * (always_strong - spent)
+
+
+def net_benefit(strategy: Strategy) -> float:
+    """Return the dollars that `strategy` has saved, less what it cost to make (0 if unknown)."""
+    return sum(tally.saved for tally in strategy.ledger.values()) - (strategy.cost or 0.0)
+
+
+def worth_keeping(strategy: Strategy) -> tuple[float, float, float, int]:
+    """Return what to order strategies by when some have to go: the least goes first.
+
+    Net benefit counts first; then how useful it is believed to be to anybody, how
+    often it was shown, and how many deferrals taught it.
+    """
+    uses = sum(tally.uses for tally in strategy.ledger.values())
+    believed = max((effect(tally).above(0.0) for tally in strategy.ledger.values()), default=0.5)
+    return net_benefit(strategy), believed, float(uses), strategy.support
+
+
+def has_paid_off(strategy: Strategy) -> bool | None:
+    """Say whether `strategy` has saved what it cost; `None` if its cost is unknown."""
+    return None if strategy.cost is None else net_benefit(strategy) >= 0.0
+
+
+def _posterior(right: float, wrong: float) -> tuple[float, float]:
+    """Return mean and variance of Beta(1 + right, 1 + wrong)."""
+    a, b = 1.0 + right, 1.0 + wrong
+    return a / (a + b), a * b / ((a + b) ** 2 * (a + b + 1.0))
+
+
+def _reason(verdict: Standing, weak_model: str, tally: Tally) -> str:
+    believed = effect(tally)
+    return (
+        f"{verdict} to {weak_model}: it is believed to change the share of right answers by "
+        f"{believed.mean:+.2f} +- {believed.deviation:.2f}, after {tally.labels} labels"
+    )
