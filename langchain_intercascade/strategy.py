@@ -288,7 +288,8 @@ class Strategy(_Frozen):
 
     def recorded(self, what: str, **changes: Any) -> Self:
         """Return `changed(**changes)` with an entry in the history, so that it can be undone."""
-        before = self.model_dump(mode="json", include=set(changes))
+        # What a strategy was distilled from is to be forgotten, so no undo may remember it.
+        before = self.model_dump(mode="json", include=set(changes) - {"lesson", "example"})
         entry = Change(at=now(), version=self.version + 1, what=what, undo=before)
         earlier = [each.model_copy(update={"undo": None}) for each in self.history]
         return self.changed(**changes, history=(*earlier, entry)[-HISTORY:])

@@ -13,6 +13,7 @@ from langchain_intercascade.threshold.base import ALWAYS_DEFER, checked_threshol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from langchain_core.embeddings import Embeddings
     from langchain_core.messages import AIMessage
     from langchain_core.runnables import Runnable
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 SIMULATED: Final = "simulated"
 """The word for a simulated model, where the name of a real one could stand."""
+
+HASHING: Final = "hashing"
+"""The word for the built-in encoder, where the name of another could stand."""
 
 _SIMULATED: Final[dict[str, Callable[[], Runnable[Any, AIMessage]]]] = {
     "weak": SimulatedWeak,
@@ -56,24 +60,79 @@ def threshold(text: str | None) -> ThresholdValue | None:
         raise ConfigurationError(msg) from None
 
 
-def existing_repository(
-    path: Path | None, url: str | None, *, collection: str, api_key: str | None
-) -> StrategyRepository:
-    """Return the repository at one of two places; nothing is created there.
+def embeddings(name: str) -> Embeddings | None:
+    """Return the encoder called `name`; `None` for the built-in one.
+
+    Args:
+        name: A string for `init_embeddings`, or `"hashing"`.
 
     Raises:
-        ConfigurationError: No place was named, or both, or the folder is not there or is empty.
+        ConfigurationError: There is no such encoder, or its package or key is missing.
+    """
+    if name == HASHING:
+        return None
+    try:
+        from langchain.embeddings import init_embeddings  # noqa: PLC0415 - an optional package
+
+        return init_embeddings(name)
+    except (ImportError, ValueError) as error:
+        msg = (
+            f"--embeddings {name}: there is no such encoder here. Name it as provider:model, such "
+            "as openai:text-embedding-3-small, and install the provider's package and "
+            f"`langchain-intercascade[agents]`; or say {HASHING} for the built-in one."
+        )
+        raise ConfigurationError(msg) from error
+
+
+def repository(
+    path: Path | None,
+    url: str | None,
+    *,
+    collection: str,
+    api_key: str | None,
+    encoder: Embeddings | None = None,
+    words: tuple[str, str] = ("--path", "--url"),
+) -> StrategyRepository:
+    """Return the repository at one of two places; it is made at the first use.
+
+    Raises:
+        ConfigurationError: No place was named, or both.
     """
     if (path is None) == (url is None):
-        msg = "Name one repository: --path DIR for a folder, or --url URL for a Qdrant server."
+        one, other = words
+        msg = f"Name one repository: {one} DIR for a folder, or {other} URL for a Qdrant server."
         raise ConfigurationError(msg)
     if url is not None:
         from langchain_intercascade.repository.qdrant import QdrantRepository  # noqa: PLC0415 - slow to import
 
-        return QdrantRepository(url, collection=collection, api_key=api_key)
+        return QdrantRepository(url, collection=collection, api_key=api_key, embeddings=encoder)
     from langchain_intercascade.repository.edge import EdgeRepository  # noqa: PLC0415 - slow to import
 
-    if path is None or not path.is_dir() or not any(path.iterdir()):
-        msg = f"There is no repository in {path}. `ask` and `demo` make one where --path says."
+    return EdgeRepository(path, embeddings=encoder)
+
+
+def existing_repository(
+    path: Path | None,
+    url: str | None,
+    *,
+    collection: str,
+    api_key: str | None,
+    encoder: Embeddings | None = None,
+) -> StrategyRepository:
+    """Return the repository at one of two places; nothing is created there.
+
+    Raises:
+        ConfigurationError: No place was named, or both, or there is no repository.
+        RepositoryError: The server does not answer.
+    """
+    found = repository(path, url, collection=collection, api_key=api_key, encoder=encoder)
+    if found.stored_dimension() is None:
+        found.close()
+        cure = (
+            "`ask` and `demo` make one where --path says."
+            if url is None
+            else "Check --url and --collection; a cascade makes one at its first answer."
+        )
+        msg = f"There is no repository in {found.location}. {cure}"
         raise ConfigurationError(msg)
-    return EdgeRepository(path)
+    return found

@@ -22,6 +22,14 @@ ApiKeyOption: TypeAlias = Annotated[
     str | None,
     typer.Option("--api-key", metavar="KEY", envvar="QDRANT_API_KEY", help="For that server."),
 ]
+EmbeddingsOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--embeddings",
+        metavar="NAME",
+        help="What the repository was filled with: hashing, which is built in, or provider:model.",
+    ),
+]
 TenantOption: TypeAlias = Annotated[
     str, typer.Option("--tenant", metavar="NAME", help="Whose strategies.")
 ]

@@ -161,7 +161,12 @@ class Distilling:
 def merging(
     repository: StrategyRepository, standing: Strategy, pending: Strategy
 ) -> Steps[Strategy]:
-    """Let `standing` stand for the lesson `pending` too, and forget the lesson; return it."""
+    """Let `standing` stand for the lesson `pending` too, and forget the lesson; return it.
+
+    A lesson that was forgotten meanwhile, at somebody's wish, stays forgotten.
+    """
+    if (yield from repository.getting(pending.id, tenant=pending.tenant)) is None:
+        return standing
     merged_now = yield from repository.updating(
         standing.id, tenant=standing.tenant, change=lambda stored: merged(stored, pending)
     )
