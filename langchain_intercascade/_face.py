@@ -82,6 +82,24 @@ class Face:
         steps = self._parts.aftermath.feedback(run, correct=correct, answer=answer)
         return await arun_steps(steps)
 
+    def threshold_report(self) -> list[str]:
+        """Say in sentences what is accepted now, what that promises, and on what grounds."""
+        return self._parts.threshold.words()
+
+    def recertify(self, reason: str) -> None:
+        """Withdraw what was certified and start anew, in every process that shares the repository.
+
+        To be called after a model, a prompt or the confidence function has changed, and to
+        recover from an alarm once its cause is understood.
+
+        Args:
+            reason: Why, in a few words; records and reports show it.
+
+        Raises:
+            ConfigurationError: The threshold is not one that certifies itself.
+        """
+        run_steps(self._parts.threshold.recertifying(reason))
+
     def spending(self) -> dict[str, RoleUse]:
         """Return what was spent in the background so far, by role: lessons, replays, audits.
 

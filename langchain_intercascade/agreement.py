@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-import math
+import logging
+import operator
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from fractions import Fraction
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable
@@ -26,8 +27,13 @@ from langchain_intercascade._steps import QUIET, Fault, Steps, ask, attempt, eit
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.strategy import normalised
 
-CLOSE: Final = 1e-6
-"""Relative difference up to which two numbers are the same: rounding of the last digit written."""
+logger = logging.getLogger(__name__)
+
+CLOSE: Final = Fraction(1, 1_000_000)
+"""Relative difference up to which two numbers are the same: rounding of the last digit written.
+
+It is not for whole numbers, which nobody rounds: 1000001 is not 1000000.
+"""
 
 A_FEW_WORDS: Final = 5
 """An answer of no more words than this is taken to be nothing but the answer."""
@@ -41,9 +47,26 @@ _CONCLUSIONS: Final = (
         re.IGNORECASE | re.MULTILINE,
     ),
 )
-_CHOICE: Final = re.compile(r"\(?([A-Ja-j])\)?(?:[.:)].*)?")
-_NUMBER: Final = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
-_UNITS: Final = re.compile(r"^[^\w\d+-]*|\s*(?:%|[a-z°$€£]+\.?)$", re.IGNORECASE)
+_CHOICE: Final = re.compile(r"\(?([A-Ja-j])\)?(?:[.:)](?:\s.*)?)?", re.DOTALL)
+# Commas stand between thousands only: "2,3" is a list, or a decimal comma, not 23.  Exponents of
+# three digits and more are no answer, and writing 1e999999999 out would take for ever.
+_NUMBER: Final = re.compile(
+    r"(?P<sign>[-+]?)(?:\d+/0*[1-9]\d*|(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d{1,2})?)",
+    re.IGNORECASE,
+)
+_QUANTITY: Final = re.compile(
+    rf"[^\w+-]*(?P<number>{_NUMBER.pattern})\s*(?P<unit>(?:%|[a-z°$€£]+\.?)?)", re.IGNORECASE
+)
+_QUANTITY_LENGTH: Final = 200
+"""Longer texts are no number with a unit, and would be slow to try."""
+_SCALES: Final = {
+    "dozen": 12,
+    "hundred": 100,
+    "thousand": 10**3,
+    "million": 10**6,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
 
 
 class Agreement(ABC):
@@ -126,9 +149,11 @@ class CallableAgreement(Agreement):
         self._function = function
 
     def judging(self, query: str, one: str, other: str) -> Steps[bool | None]:
-        """Call the function; what is not a truth value is "cannot tell"."""
-        verdict = yield from calling(self._function, query, one, other)
-        return verdict if isinstance(verdict, bool) else None
+        """Call the function; one that fails, or returns no truth value, cannot tell."""
+        verdict = yield from attempt(calling(self._function, query, one, other))
+        if isinstance(verdict, Fault):
+            logger.warning("The agreement function failed (%s), so it cannot tell.", verdict)
+        return truth(verdict)
 
 
 def as_agreement(given: Agreement | Callable[[str, str, str], Any] | None) -> Agreement:
@@ -151,32 +176,76 @@ def as_agreement(given: Agreement | Callable[[str, str, str], Any] | None) -> Ag
 
 
 def calling(function: Callable[..., Any], *arguments: Any) -> Steps[Any]:
-    """Call a function of the user's, which may be a coroutine function, as one step."""
+    """Call a function of the user's, which may return an awaitable, as one step.
+
+    Raises:
+        RuntimeError: It returns an awaitable, but is called without `await` in a thread
+            where an event loop is running, so that nobody can wait for it.
+    """
 
     async def awaited() -> Any:
         found = function(*arguments)
         return await found if inspect.isawaitable(found) else found
 
     def blocking() -> Any:
-        if inspect.iscoroutinefunction(function):
-            return asyncio.run(awaited())
-        return function(*arguments)
+        found = function(*arguments)
+        return _waited_for(found) if inspect.isawaitable(found) else found
 
     return either(blocking, awaited)
 
 
+def _waited_for(found: Awaitable[Any]) -> Any:
+    async def waiting() -> Any:
+        return await found
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # as it should be
+        return asyncio.run(waiting())
+    if inspect.iscoroutine(found):
+        found.close()  # or Python warns that nobody ever awaited it
+    msg = "an async function cannot be waited for inside a running event loop: use `ainvoke` there"
+    raise RuntimeError(msg)
+
+
+def truth(value: Any) -> bool | None:
+    """Return `value` if it is a truth value, NumPy's included; else `None`, for "cannot tell".
+
+    Examples:
+        >>> import numpy
+        >>> truth(False), truth(numpy.bool_(False)), truth(0), truth("yes")
+        (False, False, None, None)
+    """
+    if isinstance(value, bool):
+        return value
+    # Known by its name, because NumPy need not be imported for it.
+    return bool(value) if type(value).__name__ in ("bool_", "bool") else None
+
+
 def same_answer(one: str, other: str) -> bool | None:
-    """Say whether two answers conclude the same; `None` if one of them has no conclusion to see."""
+    """Say whether two answers conclude the same; `None` if that cannot be seen.
+
+    It cannot where one of them has no conclusion, where a letter meets an option's text,
+    where units differ, and where the same words have other signs between them.
+
+    Examples:
+        >>> same_answer("1,200 pens", "1200.0"), same_answer("1,200", "1201")
+        (True, False)
+        >>> same_answer("5 am", "5 pm"), same_answer("x + 1", "x - 1"), same_answer("(B)", "Rome")
+        (None, None, None)
+    """
     if normalised(one) == normalised(other):
         return True if normalised(one) else None
     first, second = conclusion(one), conclusion(other)
     if not first or not second:
         return None
-    for read in (_as_json, _as_choice, _as_number):
+    for read, compare in _READINGS:
         found = read(first), read(second)
         if None not in found:
-            return _equal(*found)
-    return _as_words(first) == _as_words(second)
+            return compare(*found)
+        if read is _as_choice and any(found):
+            return None
+    return _same_words(first, second)
 
 
 def conclusion(answer: str) -> str:
@@ -200,13 +269,18 @@ def conclusion(answer: str) -> str:
     return ""
 
 
+class _Quantity(NamedTuple):
+    value: Fraction
+    unit: str
+
+
 def _as_json(text: str) -> Any:
     """Return the object or list that `text` is, if it is one."""
     if not text.startswith(("{", "[")):
         return None
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter for "[[[[..."
         return None
 
 
@@ -216,24 +290,53 @@ def _as_choice(text: str) -> str | None:
     return found[1].upper() if found else None
 
 
-def _as_number(text: str) -> Fraction | None:
-    """Return the number, if `text` is one with at most a unit around it."""
-    plain = _UNITS.sub("", text.strip()).strip()
-    found = _NUMBER.fullmatch(_UNITS.sub("", plain))
+def _as_quantity(text: str) -> _Quantity | None:
+    """Return the number and its unit, if `text` is a number with at most a unit around it."""
+    found = _QUANTITY.fullmatch(text.strip()) if len(text) <= _QUANTITY_LENGTH else None
+    if found is None:
+        return None
+    value = Fraction(found["number"].replace(",", ""))
+    unit = found["unit"].casefold().strip(".")
+    if unit in _SCALES:
+        return _Quantity(value * _SCALES[unit], "")
+    return _Quantity(value, unit if len(unit) == 1 else unit.removesuffix("s"))
+
+
+def _same_json(one: Any, other: Any) -> bool | None:
     try:
-        return Fraction(found[0].replace(",", "")) if found else None
-    except (ValueError, OverflowError):
+        return bool(one == other)
+    except RecursionError:
         return None
 
 
-def _as_words(text: str) -> Sequence[str]:
+def _same_quantity(one: _Quantity, other: _Quantity) -> bool | None:
+    if one.unit and other.unit and one.unit != other.unit:
+        return None  # an hour may be 60 minutes, and 5 am is not 5 pm
+    if one.value.denominator == other.value.denominator == 1:
+        return one.value == other.value
+    return abs(one.value - other.value) <= CLOSE * max(abs(one.value), abs(other.value))
+
+
+def _same_words(one: str, other: str) -> bool | None:
+    """Compare the words; where only the signs between them differ, it cannot be told."""
+    if _words(one) != _words(other):
+        return False
+    return True if _words(one) and _signs(one) == _signs(other) else None
+
+
+def _words(text: str) -> list[str]:
     return [word for word in re.findall(r"\w+", normalised(text)) if word not in _ARTICLES]
+
+
+def _signs(text: str) -> list[str]:
+    """Return the signs that may change what words mean: not punctuation, except inside numbers."""
+    return re.findall(r"(?<=\d)[.,:](?=\d)|(?<!\w)-|-(?!\w)|[^\w\s.,:;!?\"'()`*$-]", text)
 
 
 _ARTICLES: Final = frozenset({"a", "an", "the"})
 
-
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, Fraction) and isinstance(other, Fraction):
-        return math.isclose(one, other, rel_tol=CLOSE, abs_tol=0.0)
-    return bool(one == other)
+_READINGS: Final[tuple[tuple[Callable[[str], Any], Callable[[Any, Any], bool | None]], ...]] = (
+    (_as_json, _same_json),
+    (_as_choice, operator.eq),
+    (_as_quantity, _same_quantity),
+)

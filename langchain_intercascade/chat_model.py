@@ -105,6 +105,11 @@ class InterCascade(Face, BaseChatModel):
     """How sure the weak answer is: `"logprobs"`, a `ConfidenceFunction`, or any callable."""
     threshold: Any = None
     """Accept at this confidence or above: a number, `ALWAYS_DEFER`, or a `Threshold`."""
+    target_risk: float | None = None
+    """Share of the accepted answers that may be wrong. In place of `threshold`: everything is
+    deferred until a threshold is certified from its own traffic; see `threshold_report`."""
+    delta: float = 0.1
+    """Probability with which that promise may fail."""
     tenant: str = "default"
     """Whose strategies are used and added to; tenants never see one another's."""
     k: int = 2
@@ -135,8 +140,9 @@ class InterCascade(Face, BaseChatModel):
     """How many strategies of a tenant are in use at most; those that bring least go first."""
     holdout: float = Field(default=0.0, repr=False)
     """Share of the queries that go without their strategies, to learn whether those help."""
-    audit_rate: float = Field(default=0.0, repr=False)
-    """Share of the accepted answers about which the strong model is asked afterwards."""
+    audit_rate: float | None = Field(default=None, repr=False)
+    """Share of the accepted answers about which the strong model is asked afterwards; if `None`,
+    .05 with `target_risk`, which needs them, and else none."""
     learning: Learning = "background"
     """When lessons are distilled: `"background"`, `"inline"`, `"observe"` or `"off"`."""
     distiller: Any = None

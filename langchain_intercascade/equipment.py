@@ -121,6 +121,8 @@ def _misfit_of_structured(answer: AIMessage, schema: Mapping[str, Any]) -> str:
         value = structured_value(answer)
     except ValueError:
         return "it is not JSON"
+    except RecursionError:
+        return "it is nested too deeply"
     return "" if _fits(value, schema) else "it does not fit the schema"
 
 

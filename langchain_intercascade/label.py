@@ -42,6 +42,8 @@ class Label:
         probability: With which it was to be drawn among its like: 1 for all deferrals, the
             audit rate for audits. One over it is what it stands for.
         query: The text that strategies were retrieved by.
+        weak_name: What the weak model called itself in its answer; may be empty.
+        strong_name: The same of the strong model.
     """
 
     run_id: str
@@ -57,6 +59,8 @@ class Label:
     source: LabelSource = "deferral"
     probability: float = 1.0
     query: str = ""
+    weak_name: str = ""
+    strong_name: str = ""
 
 
 def label_of(
@@ -69,6 +73,7 @@ def label_of(
     without: bool | None = None,
     probability: float = 1.0,
     query: str = "",
+    names: tuple[str, str] = ("", ""),
 ) -> Label:
     """Return the label of the run that `record` is about.
 
@@ -81,6 +86,7 @@ def label_of(
         without: Whether it went well without the strategies.
         probability: With which it was to be drawn.
         query: The text that strategies were retrieved by.
+        names: What the weak and the strong model called themselves.
     """
 
     def owned(notes: list[RetrievedStrategy]) -> tuple[Owned, ...]:
@@ -101,6 +107,8 @@ def label_of(
         source=source,
         probability=probability,
         query=query,
+        weak_name=names[0],
+        strong_name=names[1],
     )
 
 

@@ -26,11 +26,12 @@ from langchain_intercascade.confidence.custom import as_confidence
 from langchain_intercascade.costs import AlwaysStrong, Prices, Spending
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.learning.admission import Admission, AdmissionPolicy, Verifier
-from langchain_intercascade.learning.aftermath import Aftermath
+from langchain_intercascade.learning.aftermath import Aftermath, nothing
 from langchain_intercascade.learning.books import Books
 from langchain_intercascade.learning.canaries import Canaries
 from langchain_intercascade.learning.learner import Learner
 from langchain_intercascade.learning.leases import next_number, owner_name
+from langchain_intercascade.learning.promise import Promise
 from langchain_intercascade.learning.upkeep import Upkeep
 from langchain_intercascade.nodes.advising import advising
 from langchain_intercascade.nodes.afterwards import (
@@ -60,6 +61,7 @@ from langchain_intercascade.threshold.base import (
     ThresholdValue,
     as_threshold,
 )
+from langchain_intercascade.threshold.self_calibrating import AUDIT_RATE, SelfCalibrating
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +100,8 @@ class Options(TypedDict, total=False):
     repository: StrategyRepository | None
     confidence: Any
     threshold: Threshold | ThresholdValue | None
+    target_risk: float | None
+    delta: float
     tenant: str
     shared: str | None
     k: int
@@ -111,7 +115,7 @@ class Options(TypedDict, total=False):
     lifetime: timedelta | None
     max_strategies: int | None
     holdout: float
-    audit_rate: float
+    audit_rate: float | None
     learning: Learning
     distiller: Model | None
     on_strong_error: OnStrongError
@@ -133,6 +137,7 @@ class Parts:
         learner: Learns in the background.
         aftermath: Finds out how weak answers were, and takes feedback.
         spending: What was spent where no answer was waiting.
+        threshold: Says what is accepted.
         weak_model: Name of the weak model, for people.
         strong_model: Name of the strong model, for people.
     """
@@ -143,6 +148,7 @@ class Parts:
     learner: Learner
     aftermath: Aftermath
     spending: Spending
+    threshold: Threshold
     weak_model: str
     strong_model: str
 
@@ -154,6 +160,8 @@ def build_parts(
     repository: StrategyRepository | None = None,
     confidence: Any = "logprobs",
     threshold: Threshold | ThresholdValue | None = None,
+    target_risk: float | None = None,
+    delta: float = 0.1,
     tenant: str = "default",
     shared: str | None = None,
     k: int = 2,
@@ -167,7 +175,7 @@ def build_parts(
     lifetime: timedelta | None = None,
     max_strategies: int | None = None,
     holdout: float = 0.0,
-    audit_rate: float = 0.0,
+    audit_rate: float | None = None,
     learning: Learning = "inline",
     distiller: Model | None = None,
     on_strong_error: OnStrongError = "raise",
@@ -192,7 +200,20 @@ def build_parts(
     table = prices if isinstance(prices, Prices) else Prices(prices)
     where = repository if repository is not None else _temporary_repository()
     weak_model, strong_model = name_of(weak_runnable), name_of(terminal(strong_runnable))
-    cut = _threshold(threshold)
+    cut = (
+        _threshold(threshold)
+        if target_risk is None
+        else _promise(
+            where,
+            weak_model,
+            tenant,
+            threshold,
+            target_risk=target_risk,
+            delta=delta,
+            audit_rate=audit_rate,
+        )
+    )
+    audits = _audits(cut, audit_rate)
     floors, spending = Floors(where), Spending(table)
     admitting = Admission(
         policy=admission,
@@ -229,8 +250,9 @@ def build_parts(
         strong_model=strong_model,
         spending=spending,
         shared=shared,
-        audit_rate=_checked_share("audit_rate", audit_rate),
+        audit_rate=audits,
         observers=(cut.observe,),
+        settled=cut.syncing if isinstance(cut, Promise) else nothing,
     )
     weak_body = weak_generate(weak_runnable, prices=table)
     gate_body = confidence_gate(
@@ -275,7 +297,7 @@ def build_parts(
         min_similarity=_checked_floor(min_similarity),
         learning=learning,
     )
-    return Parts(nodes, run, where, learner, aftermath, spending, weak_model, strong_model)
+    return Parts(nodes, run, where, learner, aftermath, spending, cut, weak_model, strong_model)
 
 
 def as_model(given: Model, role: str) -> Runnable[Any, AIMessage]:
@@ -401,6 +423,36 @@ def _threshold(given: Threshold | ThresholdValue | None) -> Threshold:
     if given is None:
         return FixedThreshold(DEFAULT_THRESHOLD, origin="default, not calibrated")
     return as_threshold(given)
+
+
+def _promise(
+    repository: StrategyRepository,
+    weak_model: str,
+    tenant: str,
+    threshold: object,
+    *,
+    target_risk: float,
+    delta: float,
+    audit_rate: float | None,
+) -> Promise:
+    """Return the threshold that keeps to `target_risk` by itself."""
+    if threshold is not None:
+        msg = (
+            f"threshold={threshold!r} and target_risk={target_risk!r} were both given: either the "
+            "threshold is yours, or it is found for the risk that you allow."
+        )
+        raise ConfigurationError(msg)
+    rate = AUDIT_RATE if audit_rate is None else audit_rate
+    make = partial(SelfCalibrating, target_risk, delta=delta, audit_rate=rate)
+    return Promise(make, repository, tenant=checked_tenant(tenant), weak_model=weak_model)
+
+
+def _audits(cut: Threshold, given: float | None) -> float:
+    """Return the share of accepted answers to audit: none, unless somebody needs them."""
+    if given is not None:
+        return _checked_share("audit_rate", given)
+    calibrating = cut.calibrating if isinstance(cut, Promise) else cut
+    return calibrating.audit_rate if isinstance(calibrating, SelfCalibrating) else 0.0
 
 
 def _temporary_repository() -> StrategyRepository:

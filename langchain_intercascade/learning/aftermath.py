@@ -20,9 +20,10 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_intercascade import prompts
 from langchain_intercascade._steps import Steps, overheard
 from langchain_intercascade.confidence.base import paid_for
+from langchain_intercascade.costs import model_name
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.label import Label, LabelSource, Owned, label_of, lot
-from langchain_intercascade.record import DecisionRecord
+from langchain_intercascade.record import RECORD_KEY, DecisionRecord
 from langchain_intercascade.reply import flaw, said
 from langchain_intercascade.repository.lifecycle import archived, suspended
 from langchain_intercascade.strategy import (
@@ -48,6 +49,12 @@ REMEMBERED: Final = 2000
 """Runs that feedback can be given on by their id; older ones need their record."""
 
 Observer: TypeAlias = Callable[[Label], None]
+
+
+def nothing() -> Steps[None]:
+    """Do nothing, as steps."""
+    return
+    yield  # pragma: no cover - a step that asks nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,7 @@ class Aftermath:
         shared: str | None = None,
         audit_rate: float = 0.0,
         observers: Sequence[Observer] = (),
+        settled: Callable[[], Steps[None]] = nothing,
     ) -> None:
         """Put it together.
 
@@ -107,6 +115,7 @@ class Aftermath:
             shared: The tenant of the shared pool.
             audit_rate: Share of the accepted answers that are audited.
             observers: Who else is told of every label.
+            settled: What is done after each label was told.
         """
         self._repository = repository
         self._books = books
@@ -121,6 +130,7 @@ class Aftermath:
         self._shared = shared
         self._audit_rate = audit_rate
         self._observers = tuple(observers)
+        self._settled = settled
         self._recent: OrderedDict[str, Answered] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -160,7 +170,12 @@ class Aftermath:
         correct = yield from self._judging(answered, strong)
         without = yield from self._without(answered, strong)
         label = yield from self._telling(
-            answered, correct, "audit", without=without, probability=self._audit_rate
+            answered,
+            correct,
+            "audit",
+            strong=strong,
+            without=without,
+            probability=self._audit_rate,
         )
         if correct is False and not flaw(strong):
             yield from self._teaching(answered, said(strong), self._strong_model)
@@ -203,7 +218,7 @@ class Aftermath:
         correct = yield from self._judging(answered, strong)
         # Was it the strategies' fault?  Asking the weak model once more is cheap.
         without = (yield from self._without(answered, strong)) if correct is False else None
-        yield from self._telling(answered, correct, "deferral", without=without)
+        yield from self._telling(answered, correct, "deferral", strong=strong, without=without)
 
     def _judging(self, answered: Answered, strong: AIMessage) -> Steps[bool | None]:
         one, other = said(answered.weak_answer), said(strong)
@@ -226,6 +241,7 @@ class Aftermath:
         correct: bool | None,  # noqa: FBT001 - a verdict, not a switch
         source: LabelSource,
         *,
+        strong: AIMessage | None = None,
         without: bool | None = None,
         probability: float = 1.0,
     ) -> Steps[Label]:
@@ -238,10 +254,12 @@ class Aftermath:
             without=without,
             probability=probability,
             query=answered.query,
+            names=_names(answered, strong),
         )
         for observer in self._observers:
             observer(label)
         yield from self._books.noting(label)
+        yield from self._settled()
         return label
 
     def _told(
@@ -318,6 +336,16 @@ class Aftermath:
             "feedback must come to the cascade that answered, while it is open."
         )
         raise ConfigurationError(msg)
+
+
+def _names(answered: Answered, strong: AIMessage | None) -> tuple[str, str]:
+    """Return what the two models called themselves; a cascade as one of them has many names."""
+    weak = answered.weak_answer
+    if weak is not None and RECORD_KEY in weak.response_metadata:
+        weak = None
+    if answered.record["inner"] is not None:
+        strong = None
+    return tuple("" if each is None else model_name(each) for each in (weak, strong))  # type: ignore[return-value]  # two in, two out
 
 
 def lesson_of(

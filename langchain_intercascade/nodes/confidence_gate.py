@@ -68,6 +68,7 @@ def confidence_gate(
         record, score = yield from _scored(state, run, scorer, prices)
         if _gateable(tried):
             watch.saw(score)
+        yield from threshold.preparing()
         cut = _cut(threshold, run, record)
         reason, explanation = _verdict(tried, score, cut, run)
         if reason == "no_confidence" and tool_calls == "accept" and _calls_tools(tried):

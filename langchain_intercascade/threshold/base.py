@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from langchain_intercascade._steps import Steps
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.label import Label
 from langchain_intercascade.record import Regime
@@ -51,12 +52,39 @@ class Threshold(ABC):
     the plain and the augmented regime.
     """
 
+    def preparing(self) -> Steps[None]:
+        """Do, before a cut is asked for, what needs the outside world; most do nothing."""
+        return
+        yield  # pragma: no cover - a step that asks nobody
+
     @abstractmethod
     def cut(self, regime: Regime) -> Cut:
         """Return what to compare the next score with."""
 
+    def words(self) -> list[str]:
+        """Say in sentences what is accepted now, and on what grounds."""
+        regimes: tuple[Regime, ...] = ("plain", "augmented")
+        return [_in_words(regime, self.cut(regime)) for regime in regimes]
+
+    def recertifying(self, reason: str) -> Steps[None]:
+        """Start certification anew, where there is any.
+
+        Raises:
+            ConfigurationError: There is none.
+        """
+        del reason
+        msg = f"{type(self).__name__} certifies nothing; only what `target_risk` makes does."
+        raise ConfigurationError(msg)
+        yield  # pragma: no cover - a step that asks nobody
+
     def observe(self, label: Label) -> None:  # noqa: B027 - most thresholds learn nothing
         """Be told how a weak answer was; a threshold that learns nothing ignores it."""
+
+
+def _in_words(regime: Regime, cut: Cut) -> str:
+    if cut.value == ALWAYS_DEFER:
+        return f"Every {regime} answer is deferred ({cut.origin})."
+    return f"A {regime} answer is accepted from a confidence of {cut.value:g} on ({cut.origin})."
 
 
 class FixedThreshold(Threshold):
