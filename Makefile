@@ -12,11 +12,12 @@ DOCS := $(wildcard tests/test_readme.py tests/test_docs.py)
 # Packs for `make bench`: recorded answers of real models, in the form `intercascade bench` reads.
 PACKS := ../shared/data
 RESULTS := benchmarks/results
+MEASURED := retrieval harm usefulness guarantee online drift
 
 .DEFAULT_GOAL := help
 # Two checks at once would mix their output; each uses the cores well enough alone.
 .NOTPARALLEL:
-.PHONY: help venv demo studio test lint format type docs check bench lock test-floor test-newest build clean
+.PHONY: help venv demo studio test lint format type docs check bench measure lock test-floor test-newest build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +64,9 @@ bench: $(READY) ## Replay recorded answers of real models, and write benchmarks/
 	    --strong llama3.1-405b --threshold 0.60325 --json $(RESULTS)/recorded_mmlu.json
 	$(BIN)/intercascade bench --pack $(PACKS)/p5_bbh_transfer.jsonl.gz \
 	    --json $(RESULTS)/recorded_bbh.json
+
+measure: $(READY) ## Measure retrieval, admission, ledger and thresholds (half an hour), and write benchmarks/results
+	@for name in $(MEASURED); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 lock: $(READY) ## Resolve the constraint files anew (ARGS=--upgrade for newer versions)
 	scripts/lock $(ARGS)

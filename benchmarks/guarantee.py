@@ -104,6 +104,10 @@ def main(arguments: list[str] | None = None) -> int:
         "seed": SEED,
         "allowed_share": _allowed(given.repeats),
         "holds": all(cell[way]["holds"] for cell in cells for way in ("draws", "splits")),
+        "worst": {
+            way: max(cell[way]["share_above_target"] for cell in cells)
+            for way in ("draws", "splits")
+        },
         "cells": cells,
         "versions": {
             "langchain-intercascade": versions()["package"],

@@ -20,8 +20,9 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -42,6 +43,8 @@ from langchain_intercascade.repository.background import background
 from langchain_intercascade.repository.embeddings import HashingEmbeddings
 from langchain_intercascade.repository.floor import Floor, Lead, floor_above
 from langchain_intercascade.repository.ranking import RELATIVE_FLOOR
+
+Flags: TypeAlias = "np.ndarray[tuple[Any, ...], np.dtype[np.bool_]]"
 
 OUT: Final = Path(__file__).parent / "results" / "retrieval.json"
 DATA: Final = Path(__file__).parents[2] / "shared" / "data"
@@ -181,16 +184,20 @@ def _rules(floor: Floor | None, unmerged: Floor | None) -> dict[str, Callable[[L
     rules: dict[str, Callable[[Lead], bool]] = {}
     for name, each in (("calibrated", floor), ("calibrated_unmerged", unmerged)):
         if each is not None:
-            rules[name] = lambda lead, each=each: each.passes(*lead)
+            rules[name] = partial(_passes, each)
     if floor is not None:
         rules["percentile_alone"] = lambda lead: lead.similarity >= floor.similarity
         rules["lower_percentile_alone"] = lambda lead: lead.similarity >= floor.least
     for number in FIXED:
-        rules[f"fixed_{number}"] = lambda lead, number=number: lead.similarity >= number
+        rules[f"fixed_{number}"] = partial(_passes, Floor.fixed(number))
     return rules
 
 
-def _apart(passed: Places, *, present: Places, right: Places) -> dict[str, float]:
+def _passes(floor: Floor, lead: Lead) -> bool:
+    return floor.passes(*lead)
+
+
+def _apart(passed: Flags, *, present: Flags, right: Flags) -> dict[str, float]:
     """Return how well "nothing suitable" was said, and what it cost."""
     truly = (~passed & ~present).sum()
     precision, recall = truly / max(1, (~passed).sum()), truly / (~present).sum()

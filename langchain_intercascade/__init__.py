@@ -19,9 +19,22 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from langchain_intercascade.agreement import Agreement, AnswerAgreement, JudgeAgreement
     from langchain_intercascade.chat_model import InterCascade
+    from langchain_intercascade.confidence.auto import AutoConfidence
     from langchain_intercascade.confidence.base import ConfidenceFunction, Evidence, Score
+    from langchain_intercascade.confidence.composition import all_of, any_of, cheap_first, weighted
+    from langchain_intercascade.confidence.judge import JudgeConfidence
     from langchain_intercascade.confidence.logprobs import LogprobConfidence
+    from langchain_intercascade.confidence.recalibration import (
+        Recalibration,
+        fit_isotonic,
+        fit_platt,
+        recalibrated,
+    )
+    from langchain_intercascade.confidence.self_consistency import SelfConsistency
+    from langchain_intercascade.confidence.validity import ValidityConfidence
+    from langchain_intercascade.confidence.verbalized import VerbalizedConfidence
     from langchain_intercascade.costs import Price, Prices
     from langchain_intercascade.errors import (
         BrokenStreamError,
@@ -36,21 +49,35 @@ if TYPE_CHECKING:
         TenantError,
     )
     from langchain_intercascade.graph import create_inter_cascade
+    from langchain_intercascade.label import Label
+    from langchain_intercascade.learning.stats import LearnerStats
     from langchain_intercascade.middleware import InterCascadeMiddleware
     from langchain_intercascade.record import DecisionRecord
     from langchain_intercascade.repository.base import StrategyRepository
     from langchain_intercascade.repository.edge import EdgeRepository
     from langchain_intercascade.repository.embeddings import HashingEmbeddings
+    from langchain_intercascade.repository.floor import Floor
     from langchain_intercascade.repository.qdrant import QdrantRepository
+    from langchain_intercascade.repository.receipt import Receipt
     from langchain_intercascade.repository.vector_store import VectorStoreRepository
     from langchain_intercascade.state import Settings
-    from langchain_intercascade.strategy import Advice, State, Strategy
+    from langchain_intercascade.strategy import Advice, Kind, State, Strategy
     from langchain_intercascade.threshold.base import ALWAYS_DEFER, FixedThreshold, Threshold
+    from langchain_intercascade.threshold.calibrate import calibrate_regimes, calibrate_threshold
+    from langchain_intercascade.threshold.calibrated import CalibratedThreshold
+    from langchain_intercascade.threshold.file import load_thresholds, save_thresholds
+    from langchain_intercascade.threshold.monitor import RiskMonitor
+    from langchain_intercascade.threshold.report import ThresholdReport
+    from langchain_intercascade.threshold.self_calibrating import SelfCalibrating
 
 _WHERE = {
     "ALWAYS_DEFER": "threshold.base",
     "Advice": "strategy",
+    "Agreement": "agreement",
+    "AnswerAgreement": "agreement",
+    "AutoConfidence": "confidence.auto",
     "BrokenStreamError": "errors",
+    "CalibratedThreshold": "threshold.calibrated",
     "ConfidenceFunction": "confidence.base",
     "ConfigurationError": "errors",
     "DecisionRecord": "record",
@@ -58,19 +85,30 @@ _WHERE = {
     "EncoderMismatchError": "errors",
     "Evidence": "confidence.base",
     "FixedThreshold": "threshold.base",
+    "Floor": "repository.floor",
     "HashingEmbeddings": "repository.embeddings",
     "InterCascade": "chat_model",
     "InterCascadeError": "errors",
     "InterCascadeMiddleware": "middleware",
+    "JudgeAgreement": "agreement",
+    "JudgeConfidence": "confidence.judge",
+    "Kind": "strategy",
+    "Label": "label",
+    "LearnerStats": "learning.stats",
     "LessonRejectedError": "errors",
     "LogprobConfidence": "confidence.logprobs",
     "Price": "costs",
     "Prices": "costs",
     "QdrantRepository": "repository.qdrant",
+    "Recalibration": "confidence.recalibration",
+    "Receipt": "repository.receipt",
     "RepositoryCorruptError": "errors",
     "RepositoryError": "errors",
     "RepositoryLockedError": "errors",
+    "RiskMonitor": "threshold.monitor",
     "Score": "confidence.base",
+    "SelfCalibrating": "threshold.self_calibrating",
+    "SelfConsistency": "confidence.self_consistency",
     "Settings": "state",
     "State": "strategy",
     "Strategy": "strategy",
@@ -78,14 +116,32 @@ _WHERE = {
     "StrongModelError": "errors",
     "TenantError": "errors",
     "Threshold": "threshold.base",
+    "ThresholdReport": "threshold.report",
+    "ValidityConfidence": "confidence.validity",
     "VectorStoreRepository": "repository.vector_store",
+    "VerbalizedConfidence": "confidence.verbalized",
+    "all_of": "confidence.composition",
+    "any_of": "confidence.composition",
+    "calibrate_regimes": "threshold.calibrate",
+    "calibrate_threshold": "threshold.calibrate",
+    "cheap_first": "confidence.composition",
     "create_inter_cascade": "graph",
+    "fit_isotonic": "confidence.recalibration",
+    "fit_platt": "confidence.recalibration",
+    "load_thresholds": "threshold.file",
+    "recalibrated": "confidence.recalibration",
+    "save_thresholds": "threshold.file",
+    "weighted": "confidence.composition",
 }
 
 __all__ = [
     "ALWAYS_DEFER",
     "Advice",
+    "Agreement",
+    "AnswerAgreement",
+    "AutoConfidence",
     "BrokenStreamError",
+    "CalibratedThreshold",
     "ConfidenceFunction",
     "ConfigurationError",
     "DecisionRecord",
@@ -93,19 +149,30 @@ __all__ = [
     "EncoderMismatchError",
     "Evidence",
     "FixedThreshold",
+    "Floor",
     "HashingEmbeddings",
     "InterCascade",
     "InterCascadeError",
     "InterCascadeMiddleware",
+    "JudgeAgreement",
+    "JudgeConfidence",
+    "Kind",
+    "Label",
+    "LearnerStats",
     "LessonRejectedError",
     "LogprobConfidence",
     "Price",
     "Prices",
     "QdrantRepository",
+    "Recalibration",
+    "Receipt",
     "RepositoryCorruptError",
     "RepositoryError",
     "RepositoryLockedError",
+    "RiskMonitor",
     "Score",
+    "SelfCalibrating",
+    "SelfConsistency",
     "Settings",
     "State",
     "Strategy",
@@ -113,8 +180,22 @@ __all__ = [
     "StrongModelError",
     "TenantError",
     "Threshold",
+    "ThresholdReport",
+    "ValidityConfidence",
     "VectorStoreRepository",
+    "VerbalizedConfidence",
+    "all_of",
+    "any_of",
+    "calibrate_regimes",
+    "calibrate_threshold",
+    "cheap_first",
     "create_inter_cascade",
+    "fit_isotonic",
+    "fit_platt",
+    "load_thresholds",
+    "recalibrated",
+    "save_thresholds",
+    "weighted",
 ]
 
 

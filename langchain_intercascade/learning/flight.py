@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from langchain_intercascade.repository.base import StrategyRepository
 
 _NEAR: Final = 4
-_TAUGHT: Final = (State.ACTIVE, State.CANDIDATE, State.SUSPENDED)
+_BURST: Final = 64
+"""Equal lessons at once among which the one that is being learned is looked for."""
+# Not those that were suspended: one that was wrong must not keep a right one from being learned.
+_TAUGHT: Final = (State.ACTIVE, State.CANDIDATE)
 
 
 def flying(repository: StrategyRepository, pending: Strategy) -> Steps[bool]:
@@ -26,7 +29,7 @@ def flying(repository: StrategyRepository, pending: Strategy) -> Steps[bool]:
     hits = yield from repository.searching(
         pending.keys[0],
         tenant=pending.tenant,
-        k=_NEAR,
+        k=_BURST,
         min_similarity=SAME_QUERY,
         states=(State.PENDING,),
     )
@@ -45,7 +48,8 @@ def equal_taught(
     """Return the strategy that an equal query has taught, if there is one.
 
     One that the weak model has just failed with is no answer to this lesson, unless it
-    was this very query that has taught it.
+    was this very query that has taught it.  One that is suspended is none but for the
+    very same query, and not if somebody vouches for this lesson: it may contradict it.
 
     Args:
         repository: Where to look.
@@ -57,10 +61,12 @@ def equal_taught(
         query, tenant=pending.tenant, k=_NEAR, min_similarity=SAME_QUERY, states=_TAUGHT
     )
     others = [hit.strategy for hit in hits if hit.strategy.id != pending.id]
-    same = [each for each in others if normalised(query) in map(normalised, each.keys)]
+    in_use = [each for each in others if each.state is not State.SUSPENDED]
+    able = in_use if pending.verified_by else others
+    same = [each for each in able if normalised(query) in map(normalised, each.keys)]
     if same or exactly:
         return next(iter(same), None)
-    fresh = (each for each in others if each.id not in shown)
+    fresh = (each for each in in_use if each.id not in shown)
     return next((each for each in fresh if same_question(each.keys[0], query)), None)
 
 
