@@ -10,6 +10,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from langchain_intercascade._steps import Steps, arun, run
+from langchain_intercascade.repository.background import calibrating_floor
 from langchain_intercascade.repository.exporting import exporting
 from langchain_intercascade.repository.forgetting import forgetting
 from langchain_intercascade.repository.importing import importing
@@ -45,4 +46,5 @@ import_strategies, aimport_strategies = _in_both_colours(importing)
 promote, apromote = _in_both_colours(promoting)
 approve, aapprove = _in_both_colours(approving)
 sweep, asweep = _in_both_colours(sweeping)
+calibrate_floor, acalibrate_floor = _in_both_colours(calibrating_floor)
 reembed, areembed = _in_both_colours(reembedding)

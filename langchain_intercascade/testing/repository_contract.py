@@ -31,6 +31,7 @@ from langchain_intercascade.strategy import (
     now,
     strategy_id,
 )
+from langchain_intercascade.testing.custody_contract import CUSTODY_PROMISES
 
 Factory: TypeAlias = Callable[[], StrategyRepository]
 Promise: TypeAlias = Callable[[StrategyRepository], Steps[None]]
@@ -71,7 +72,7 @@ def check_repository(factory: Factory, *, reopen: Factory | None = None) -> list
             last and that has been closed since.  Leave it out for engines that
             keep nothing.
     """
-    promises = {promise.__name__: promise for promise in _PROMISES}
+    promises = {promise.__name__: promise for promise in (*_PROMISES, *CUSTODY_PROMISES)}
     if reopen is not None:
         promises |= {
             lasting.__name__: partial(lasting, reopen=reopen) for lasting in _LASTING_PROMISES

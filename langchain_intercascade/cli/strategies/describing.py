@@ -8,7 +8,12 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from langchain_intercascade.cli.screen import dollars
-from langchain_intercascade.repository.ledger import effect, net_benefit, standing
+from langchain_intercascade.repository.ledger import (
+    effect,
+    has_paid_off,
+    net_benefit,
+    standing,
+)
 from langchain_intercascade.strategy import Strategy
 
 
@@ -88,10 +93,15 @@ def _learned(strategy: Strategy) -> Iterator[tuple[str, str]]:
     yield "support", f"{strategy.support} deferral" + ("s" if strategy.support != 1 else "")
     yield "verified by", strategy.verified_by
     yield "example", "kept, see --json" if strategy.example else ""
+    yield "perhaps the same as", ", ".join(each[:8] for each in strategy.similar_to)
+    misled = len(strategy.misled)
+    yield "kept from", f"{misled} queries, and their like, that it misled on" if misled else ""
 
 
 def _proved(strategy: Strategy) -> Iterator[tuple[str, str]]:
-    yield "cost", f"{dollars(strategy.cost)}, net {dollars_signed(net_benefit(strategy))}"
+    paid = {True: "has paid off", False: "has not paid off yet", None: "nobody knows its cost"}
+    net = dollars_signed(net_benefit(strategy))
+    yield "cost", f"{dollars(strategy.cost)}, net {net}: {paid[has_paid_off(strategy)]}"
     replays = strategy.replays
     if replays.source is not None or replays.passed or replays.failed:
         own = {True: "solved", False: "not solved", None: "not tried"}[replays.source]
