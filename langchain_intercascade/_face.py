@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Self
 
 from langchain_intercascade._steps import arun as arun_steps
+from langchain_intercascade._steps import attempt
 from langchain_intercascade._steps import run as run_steps
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ class Face:
         Lessons that were not learned yet stay pending in the repository.
         """
         self._parts.learner.close()
+        # What cannot be written any more was only a count of uses.
+        run_steps(attempt(self._parts.aftermath.settling()))
         if self._owns_repository:
             self._parts.repository.close()
 

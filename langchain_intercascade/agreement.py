@@ -274,13 +274,19 @@ class _Quantity(NamedTuple):
     unit: str
 
 
+_TOO_DEEP: Final = object()
+"""Stands for JSON that is nested more deeply than Python can read."""
+
+
 def _as_json(text: str) -> Any:
     """Return the object or list that `text` is, if it is one."""
     if not text.startswith(("{", "[")):
         return None
     try:
         return json.loads(text)
-    except (ValueError, RecursionError):  # the latter for "[[[[..."
+    except RecursionError:  # "[[[[..."
+        return _TOO_DEEP
+    except ValueError:
         return None
 
 
@@ -303,6 +309,8 @@ def _as_quantity(text: str) -> _Quantity | None:
 
 
 def _same_json(one: Any, other: Any) -> bool | None:
+    if one is _TOO_DEEP or other is _TOO_DEEP:
+        return None
     try:
         return bool(one == other)
     except RecursionError:
@@ -319,9 +327,10 @@ def _same_quantity(one: _Quantity, other: _Quantity) -> bool | None:
 
 def _same_words(one: str, other: str) -> bool | None:
     """Compare the words; where only the signs between them differ, it cannot be told."""
-    if _words(one) != _words(other):
-        return False
-    return True if _words(one) and _signs(one) == _signs(other) else None
+    first, second = _words(one), _words(other)
+    if not first or not second:
+        return None
+    return False if first != second else _signs(one) == _signs(other) or None
 
 
 def _words(text: str) -> list[str]:

@@ -143,7 +143,10 @@ def _fits(value: Any, schema: Mapping[str, Any]) -> bool:
     except Exception as error:  # its family of errors differs from version to version
         msg = f"The schema of a tool or an answer is not valid JSON schema: {type(error).__name__}."
         raise ConfigurationError(msg) from error
-    return bool(validator.is_valid(value))
+    try:
+        return bool(validator.is_valid(value))
+    except ValueError:  # the validator gives up on what is nested too deeply
+        return False
 
 
 def _refuse(uri: str) -> NoReturn:

@@ -52,6 +52,8 @@ from langchain_intercascade.nodes.retrieve_strategies import (
 from langchain_intercascade.nodes.store import Storing, store
 from langchain_intercascade.nodes.strong_generate import OnStrongError, strong_generate
 from langchain_intercascade.nodes.weak_generate import weak_generate
+from langchain_intercascade.prompts import VERSION as PROMPTS_VERSION
+from langchain_intercascade.repository.fingerprint import fingerprinting
 from langchain_intercascade.repository.retrieval import Floors
 from langchain_intercascade.state import MAX_K, Body, Learning, Run
 from langchain_intercascade.strategy import checked_tenant
@@ -59,8 +61,8 @@ from langchain_intercascade.threshold.base import (
     FixedThreshold,
     Threshold,
     ThresholdValue,
-    as_threshold,
 )
+from langchain_intercascade.threshold.file import Binding, threshold_of
 from langchain_intercascade.threshold.self_calibrating import AUDIT_RATE, SelfCalibrating
 
 if TYPE_CHECKING:
@@ -212,6 +214,15 @@ def build_parts(
             delta=delta,
             audit_rate=audit_rate,
         )
+    )
+    cut.check(
+        Binding(
+            weak_model=weak_model,
+            confidence=scorer.method,
+            prompts=str(PROMPTS_VERSION),
+            encoder=where.encoder.label,
+        ),
+        partial(fingerprinting, where, tenants=list(filter(None, (tenant, shared))), k=k),
     )
     audits = _audits(cut, audit_rate)
     floors, spending = Floors(where), Spending(table)
@@ -422,7 +433,7 @@ def _tool_call_policy(
 def _threshold(given: Threshold | ThresholdValue | None) -> Threshold:
     if given is None:
         return FixedThreshold(DEFAULT_THRESHOLD, origin="default, not calibrated")
-    return as_threshold(given)
+    return threshold_of(given)
 
 
 def _promise(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, NotRequired, TypeAlias
 
 from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.graph.message import add_messages
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from typing_extensions import TypedDict  # pydantic cannot read typing's before Python 3.12
 
 from langchain_intercascade._steps import Steps
@@ -125,6 +126,15 @@ class Settings(BaseModel):
     force: Force | None = Field(
         default=None, description="Skip the gate and let this model answer."
     )
+
+    @field_validator("snapshot")
+    @classmethod
+    def _in_utc(cls, moment: str | None) -> str | None:
+        """Write the moment as stored ones are, in UTC, because they are compared as texts."""
+        if moment is None:
+            return None
+        found = datetime.fromisoformat(moment)  # its error names the text
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,6 +175,9 @@ class Tally(_Frozen):
         wrong_with: Wrong ones.
         right_without: Right answers without it.
         wrong_without: Wrong ones.
+        squared_with: Sum of the squared weights in the first two; see `ledger`.
+        squared_without: Sum of the squared weights in the other two.
+        accepted: Weight of the labels about accepted answers with the strategy, undivided.
         labels: How many labels went into the four, unweighted.
         uses: How often it was shown.
         saved: Dollars that it saved, as far as known; see `ledger`.
@@ -184,6 +187,9 @@ class Tally(_Frozen):
     wrong_with: float = 0.0
     right_without: float = 0.0
     wrong_without: float = 0.0
+    squared_with: float = 0.0
+    squared_without: float = 0.0
+    accepted: float = 0.0
     labels: int = 0
     uses: int = 0
     saved: float = 0.0
@@ -300,7 +306,7 @@ class Strategy(_Frozen):
         Labels that were counted since are kept, and so is the fact that it was undone.
 
         Raises:
-            ValueError: There is nothing to undo.
+            ValueError: There is nothing to undo, or what it takes is forgotten.
         """
         last = self.history[-1] if self.history else None
         if last is None or last.undo is None:
@@ -308,6 +314,11 @@ class Strategy(_Frozen):
             raise ValueError(msg)
         entry = Change(at=now(), version=self.version + 1, what=f"undone: {last.what}")
         before = type(self).model_validate({**self.payload(), **last.undo})
+        if before.advice is None and before.lesson is None:
+            msg = (
+                f"Strategy {self.id} cannot go back: the lesson it was to be made of is forgotten."
+            )
+            raise ValueError(msg)
         return before.changed(version=self.version + 1, history=(*self.history[:-1], entry))
 
     def payload(self) -> dict[str, Any]:

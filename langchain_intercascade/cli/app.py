@@ -20,6 +20,8 @@ COMMANDS: Final = {
     "demo": "Watch a cascade learn, offline, with simulated models.",
     "ask": "Answer one question with two models of your choice.",
     "strategies": "Look at what a repository has been taught.",
+    "calibrate": "Try a weak model on labelled questions, and find a safe threshold.",
+    "gate": "Say what the confidence gate promises, and why.",
     "bench": "Replay recorded answers of real models.",
     "graph": "Draw the six nodes.",
 }

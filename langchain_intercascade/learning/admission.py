@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from langchain_intercascade._steps import Fault, Steps, attempt
-from langchain_intercascade.agreement import Agreement, calling
+from langchain_intercascade.agreement import Agreement, calling, truth
 from langchain_intercascade.errors import ConfigurationError, LessonRejectedError
 from langchain_intercascade.learning.lesson import set_back
 from langchain_intercascade.repository.admission import check_leaks, check_secrets
@@ -96,7 +96,7 @@ class Admission:
         if self.verifier is None:
             return None
         verdict = yield from attempt(calling(self.verifier, lesson.query, lesson.answer))
-        return verdict if isinstance(verdict, bool) else None
+        return truth(verdict)
 
     def solving(self, lesson: Lesson, advice: Advice | None) -> Steps[bool | None]:
         """Let the weak model try a lesson with `advice`; say whether it agrees with the answer.
@@ -142,7 +142,7 @@ class Admission:
 
     def _asking(self, candidate: Strategy) -> Steps[Strategy]:
         verdict = yield from attempt(calling(self.policy, candidate))  # type: ignore[arg-type]  # callable: it is none of the two words
-        if verdict is True:
+        if truth(verdict) is True:
             return activated(candidate, "admitted by the caller")
         if isinstance(verdict, Fault):
             return on_probation(candidate, f"the caller's check failed ({verdict})")

@@ -13,7 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage
 
@@ -23,9 +23,11 @@ from langchain_intercascade.confidence.base import paid_for
 from langchain_intercascade.costs import model_name
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.label import Label, LabelSource, Owned, label_of, lot
-from langchain_intercascade.record import RECORD_KEY, DecisionRecord
+from langchain_intercascade.record import RECORD_KEY, DecisionRecord, Role
 from langchain_intercascade.reply import flaw, said
-from langchain_intercascade.repository.lifecycle import archived, suspended
+from langchain_intercascade.repository.admission import holds_strategies
+from langchain_intercascade.repository.dedup import SAME_QUERY
+from langchain_intercascade.repository.lifecycle import archived, suspended, unmerged
 from langchain_intercascade.strategy import (
     Lesson,
     Origin,
@@ -44,6 +46,11 @@ if TYPE_CHECKING:
     from langchain_intercascade.learning.learner import Learner
     from langchain_intercascade.repository.base import StrategyRepository
     from langchain_intercascade.state import Run
+
+T = TypeVar("T")
+
+_NEAR: Final = 4
+_STANDING: Final = (State.ACTIVE, State.CANDIDATE, State.SUSPENDED)
 
 REMEMBERED: Final = 2000
 """Runs that feedback can be given on by their id; older ones need their record."""
@@ -68,6 +75,7 @@ class Answered:
         weak_answer: The weak answer that could be gated; `None` if there was none.
         strong_answer: The strong one; `None` if the weak one was accepted.
         run: How the query was run.
+        unaided: Whether the weak model had neither strategies nor guidance.
     """
 
     record: DecisionRecord
@@ -76,6 +84,7 @@ class Answered:
     weak_answer: AIMessage | None
     strong_answer: AIMessage | None
     run: Run
+    unaided: bool = False
 
 
 class Aftermath:
@@ -132,6 +141,7 @@ class Aftermath:
         self._observers = tuple(observers)
         self._settled = settled
         self._recent: OrderedDict[str, Answered] = OrderedDict()
+        self._feedback: dict[str, bool | None] = {}
         self._lock = threading.Lock()
 
     def accepted(self, answered: Answered) -> None:
@@ -141,14 +151,17 @@ class Aftermath:
         if run.learning == "off":
             return
         self._books.use(self._shown(record), record)
-        if record["regime"] == "plain" and not record["held_out"]:
+        if record["reason"] == "accepted" and answered.unaided and not record["held_out"]:
             trusted = lesson_of(answered.messages, answered.query, said(answered.weak_answer))
             self._canaries.remember(record["tenant"], trusted)
         if lot(record["run_id"], "audit") < self._audit_rate:
             self._learner.do("audit", lambda: self.auditing(answered))
 
     def deferred(self, answered: Answered) -> Steps[None]:
-        """Judge a deferred weak answer by the strong one: now, or later if learning is later."""
+        """Judge a deferred weak answer by the strong one: now, or later if learning is later.
+
+        What is spent now is for the caller to charge, who hears of it.
+        """
         self._remember(answered)
         weak, strong = answered.weak_answer, answered.strong_answer
         if answered.run.learning == "off" or weak is None or strong is None:
@@ -156,7 +169,11 @@ class Aftermath:
         if answered.run.learning == "inline":
             yield from self._comparing(answered)
         else:
-            self._learner.do("label", lambda: self._comparing(answered))
+            self._learner.do("label", lambda: self._booked("replay", self._comparing(answered)))
+
+    def served(self, answered: Answered) -> None:
+        """Note an answer that teaches nothing by itself, so that feedback can be given on it."""
+        self._remember(answered)
 
     def auditing(self, answered: Answered) -> Steps[Label]:
         """Ask the strong model about an accepted answer; a wrong one becomes a lesson.
@@ -164,11 +181,10 @@ class Aftermath:
         If strategies were in the prompt, the weak model is also asked once more without
         them: that is cheap, and shows on the same query what they were good for.
         """
-        asked: list[Any] = []
-        strong = yield from overheard(self._ask_strong(answered.messages, answered.run), asked)
-        self._spending.add("audit", paid_for(asked))
-        correct = yield from self._judging(answered, strong)
-        without = yield from self._without(answered, strong)
+        asking = self._ask_strong(answered.messages, answered.run)
+        strong = yield from self._booked("audit", asking)
+        correct = yield from self._booked("replay", self._judging(answered, strong))
+        without = yield from self._booked("replay", self._without(answered, strong))
         label = yield from self._telling(
             answered,
             correct,
@@ -201,23 +217,29 @@ class Aftermath:
             raise ConfigurationError(msg)
         answered = self._recalled(run)
         record = answered.record
-        if record["route"] == "strong" and correct is False:
-            yield from self._retracting(record)
-        verdict = yield from self._told(answered, correct, answer)
+        if (yield from self._booked("replay", self._refuted(answered, correct, answer))):
+            yield from self._retracting(answered)
+        verdict = yield from self._booked("replay", self._told(answered, correct, answer))
         label = None
         if verdict is not None:
-            label = yield from self._telling(answered, verdict, "feedback")
+            again = self._feedback.get(record["run_id"]) is verdict
+            label = yield from self._telling(answered, verdict, "feedback", again=again)
         if answer and verdict is not True:
             yield from self._teaching(answered, answer, "feedback", verified_by="feedback")
         return label
+
+    def settling(self) -> Steps[int]:
+        """Write down what is only in memory: how often strategies were used."""
+        return (yield from self._books.settling())
 
     def _comparing(self, answered: Answered) -> Steps[None]:
         strong = answered.strong_answer
         if strong is None or flaw(strong):
             return
         correct = yield from self._judging(answered, strong)
-        # Was it the strategies' fault?  Asking the weak model once more is cheap.
-        without = (yield from self._without(answered, strong)) if correct is False else None
+        # Whether it was right or wrong: who asks only after failures how it goes without finds
+        # the model at its worst, and every strategy useful.  Asking it once more is cheap.
+        without = yield from self._without(answered, strong)
         yield from self._telling(answered, correct, "deferral", strong=strong, without=without)
 
     def _judging(self, answered: Answered, strong: AIMessage) -> Steps[bool | None]:
@@ -229,11 +251,16 @@ class Aftermath:
     def _without(self, answered: Answered, strong: AIMessage) -> Steps[bool | None]:
         if not answered.record["strategies"] or not said(strong):
             return None
-        heard: list[Any] = []
         lesson = lesson_of(answered.messages, answered.query, said(strong))
-        solved = yield from overheard(self._admission.solving(lesson, None), heard)
-        self._spending.add("replay", paid_for(heard))
-        return solved
+        return (yield from self._admission.solving(lesson, None))
+
+    def _booked(self, role: Role, steps: Steps[T]) -> Steps[T]:
+        """Run `steps` where no answer waits, and count what they spend on models."""
+        heard: list[Any] = []
+        try:
+            return (yield from overheard(steps, heard))
+        finally:
+            self._spending.add(role, paid_for(heard))
 
     def _telling(
         self,
@@ -244,6 +271,7 @@ class Aftermath:
         strong: AIMessage | None = None,
         without: bool | None = None,
         probability: float = 1.0,
+        again: bool = False,
     ) -> Steps[Label]:
         label = label_of(
             answered.record,
@@ -256,6 +284,11 @@ class Aftermath:
             query=answered.query,
             names=_names(answered, strong),
         )
+        if again:  # somebody pressed the button twice
+            return label
+        if source == "feedback":
+            with self._lock:
+                self._feedback[label.run_id] = correct
         for observer in self._observers:
             observer(label)
         yield from self._books.noting(label)
@@ -277,17 +310,43 @@ class Aftermath:
             return None
         return (yield from self._agreement.judging(answered.query, weak, truth))
 
-    def _retracting(self, record: DecisionRecord) -> Steps[None]:
-        """Take back what was learned from a strong answer that was wrong."""
+    def _refuted(
+        self,
+        answered: Answered,
+        correct: bool | None,  # noqa: FBT001 - as above
+        answer: str | None,
+    ) -> Steps[bool]:
+        """Say whether the caller's words mean that the strong answer was wrong."""
+        strong = said(answered.strong_answer)
+        if answered.record["route"] != "strong" or correct is not None or not strong or not answer:
+            return answered.record["route"] == "strong" and correct is False
+        same = yield from self._agreement.judging(answered.query, strong, answer)
+        return same is False
+
+    def _retracting(self, answered: Answered) -> Steps[None]:
+        """Take back what was learned from a strong answer that was wrong, and only that."""
+        record = answered.record
         why = "the caller says that the answer it was distilled from was wrong"
+        run_id = (record["inner"] or record)["run_id"]
 
         def retracted(strategy: Strategy) -> Strategy | None:
+            if strategy.origin.run_id != run_id:
+                return unmerged(strategy, run_id, why)
             if strategy.state is State.ACTIVE:
                 return suspended(strategy, why)
             return archived(strategy, why) if strategy.state is not State.ARCHIVED else None
 
-        if (made := record["lesson"]["id"]) is not None:
-            yield from self._repository.updating(made, tenant=record["tenant"], change=retracted)
+        tenant, made = record["tenant"], record["lesson"]["id"]
+        if made is None:
+            return
+        if (yield from self._repository.updating(made, tenant=tenant, change=retracted)):
+            return
+        # Learned since, another strategy may stand for it; the query is then one of its keys.
+        hits = yield from self._repository.searching(
+            answered.query, tenant=tenant, k=_NEAR, min_similarity=SAME_QUERY, states=_STANDING
+        )
+        for hit in hits:
+            yield from self._repository.updating(hit.strategy.id, tenant=tenant, change=retracted)
 
     def _teaching(
         self, answered: Answered, answer: str, teacher: str, *, verified_by: str = ""
@@ -295,6 +354,8 @@ class Aftermath:
         """Write down what the weak model got wrong as a lesson, to be learned later."""
         record, weak = answered.record, answered.weak_answer
         if answered.run.learning == "off" or not answered.query.strip():
+            return
+        if holds_strategies(answered.query, answer):
             return
         pending = pending_lesson(
             tenant=record["tenant"],
@@ -322,7 +383,8 @@ class Aftermath:
         with self._lock:
             self._recent[answered.record["run_id"]] = answered
             if len(self._recent) > REMEMBERED:
-                self._recent.popitem(last=False)
+                oldest, _ = self._recent.popitem(last=False)
+                self._feedback.pop(oldest, None)
 
     def _recalled(self, run: str | DecisionRecord) -> Answered:
         run_id = run if isinstance(run, str) else run["run_id"]
@@ -366,10 +428,11 @@ def lesson_of(
         shown: Notes of the strategies that it was made with.
     """
     system = next((message.text for message in messages if message.type == "system"), "")
+    tried = said(weak)
     return Lesson(
         query=storable(query),
         answer=storable(answer),
-        weak_answer=storable(said(weak)) or None,
+        weak_answer=None if holds_strategies(tried) else storable(tried) or None,
         system=storable(system),
         shown=tuple(note["id"] for note in shown if not note.get("shared")),
     )

@@ -19,6 +19,8 @@ from langchain_intercascade.repository.ledger import counted, saving, used
 from langchain_intercascade.repository.lifecycle import kept_from
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langchain_intercascade._steps import Steps
     from langchain_intercascade.record import DecisionRecord
     from langchain_intercascade.repository.base import StrategyRepository
@@ -39,7 +41,8 @@ class Books:
         """Count `label` for every strategy that was shown, or held out; return those changed.
 
         Of several in one prompt the first gets full credit, the second half, the
-        third a third: nobody can tell whose merit it was.
+        third a third: nobody can tell whose merit it was.  A query goes to no strategy but its
+        own tenant's: a shared one is read by others.
         """
         changed = []
         weight = 1.0 / label.probability
@@ -48,12 +51,16 @@ class Books:
                 owned,
                 with_it=label.correct,
                 without=label.without,
-                weight=weight / rank,
-                query=label.query,
+                weight=weight,
+                share=1.0 / rank,
+                accepted=label.accepted,
+                query=label.query if owned.tenant == label.tenant else "",
             )
             changed += [noted] if noted else []
         for rank, owned in enumerate(label.held_out, start=1):
-            noted = yield from self._counting(owned, without=label.correct, weight=weight / rank)
+            noted = yield from self._counting(
+                owned, without=label.correct, weight=weight, share=1.0 / rank
+            )
             changed += [noted] if noted else []
         return changed
 
@@ -81,15 +88,27 @@ class Books:
         with_it: bool | None = None,
         without: bool | None = None,
         weight: float = 1.0,
+        share: float = 1.0,
+        accepted: bool = False,
         query: str = "",
     ) -> Steps[Strategy | None]:
         with self._lock:
             uses = self._uses.pop(owned, [])
         if with_it is None and without is None and not uses:
             return None
-        change = partial(
-            self._counted, with_it=with_it, without=without, weight=weight, uses=uses, query=query
+        label: Callable[[Strategy], Strategy] = partial(
+            counted,
+            weak_model=self._weak_model,
+            with_it=with_it,
+            without=without,
+            weight=weight,
+            share=share,
+            accepted=accepted,
         )
+        if with_it is None and without is None:
+            label = _unchanged
+        misled = query if with_it is False and without is True else ""
+        change = partial(self._counted, label=label, uses=uses, misled=misled)
         done = yield from attempt(
             self._repository.updating(owned.id, tenant=owned.tenant, change=change)
         )
@@ -103,11 +122,9 @@ class Books:
         self,
         strategy: Strategy,
         *,
-        with_it: bool | None,
-        without: bool | None,
-        weight: float,
+        label: Callable[[Strategy], Strategy],
         uses: list[tuple[float, float]],
-        query: str,
+        misled: str,
     ) -> Strategy:
         if uses:
             saved = sum(
@@ -115,8 +132,8 @@ class Books:
                 for strong, spent in uses
             )
             strategy = used(strategy, self._weak_model, uses=len(uses), saved=saved)
-        if with_it is None and without is None:
-            return strategy
-        if query and with_it is False and without is True:
-            strategy = kept_from(strategy, query)
-        return counted(strategy, self._weak_model, with_it=with_it, without=without, weight=weight)
+        return label(kept_from(strategy, misled) if misled else strategy)
+
+
+def _unchanged(strategy: Strategy) -> Strategy:
+    return strategy

@@ -10,6 +10,7 @@ the same log gives the same threshold everywhere.
 from __future__ import annotations
 
 import random
+import threading
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,6 +21,8 @@ from langchain_intercascade.label import Label, LabelSource
 from langchain_intercascade.record import Regime
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langchain_intercascade._steps import Steps
     from langchain_intercascade.repository.base import StrategyRepository
 
@@ -82,17 +85,26 @@ class LabelLog:
         self._name = f"labels:{weak_model}"
         self._chunk = 0
         self._read = 0
+        self._lock = threading.Lock()
 
-    def reading(self) -> Steps[list[Entry]]:
-        """Return the entries that were added since the last call, in the order of the log."""
-        news: list[Entry] = []
+    def reading(self, take: Callable[[list[Entry]], None]) -> Steps[None]:
+        """Hand the entries that were added since the last call to `take`, in the log's order.
+
+        Several threads may read at once: each entry is handed over once, never before an
+        earlier one, and by one thread at a time.
+        """
         while True:
-            found = yield from self._entries(self._chunk)
-            news += found[self._read :]
-            self._read = len(found)
-            if self._read < CHUNK:
-                return news
-            self._chunk, self._read = self._chunk + 1, 0
+            number = self._chunk
+            found = yield from self._entries(number)
+            with self._lock:
+                # Another thread may have read on meanwhile, and further than this one.
+                if number == self._chunk and len(found) > self._read:
+                    news, self._read = found[self._read :], len(found)
+                    take(news)
+                if number == self._chunk and self._read >= CHUNK:
+                    self._chunk, self._read = self._chunk + 1, 0
+            if len(found) < CHUNK:
+                return
 
     def appending(self, entries: list[Entry]) -> Steps[None]:
         """Add `entries` at the end, whoever else does so at the same time.

@@ -63,6 +63,8 @@ class Promise(Threshold):
         self._entries: list[Entry] = []
         self._waiting: list[Entry] = []
         self._names: dict[str, str] = {}
+        self._seen: set[str] = set()
+        self._corrected: dict[str, bool | None] = {}
         self._next_look = -float("inf")
         self._lock = threading.RLock()
 
@@ -123,43 +125,39 @@ class Promise(Threshold):
             with self._lock:
                 self._waiting = [*waiting, *self._waiting]
             raise written.error
-        news = yield from self._log.reading()
-        with self._lock:
-            self._take(news)
+        yield from self._log.reading(self._take)
 
     def since(self) -> str:
         """Return when the first label was written down; empty if there is none."""
         return self._entries[0].at if self._entries else ""
 
     def _take(self, news: list[Entry]) -> None:
-        self._entries += news
-        corrected = {each.run_id: each.correct for each in news if each.kind == "correction"}
-        if corrected and any(each.run_id in corrected for each in self._entries[: -len(news)]):
-            self._again()
-            return
-        for entry in news:
-            self._observe(entry, corrected)
+        with self._lock:
+            self._entries += news
+            fresh = {each.run_id: each.correct for each in news if each.kind == "correction"}
+            self._corrected.update(fresh)
+            if not self._seen.isdisjoint(fresh):
+                # Read everything from the beginning, as the corrections say that it was.
+                self._threshold, self._names, self._seen = self._make(), {}, set()
+                news = self._entries
+            for entry in news:
+                self._observe(entry)
 
-    def _again(self) -> None:
-        """Read everything from the beginning, as corrections say that it was."""
-        corrected = {
-            each.run_id: each.correct for each in self._entries if each.kind == "correction"
-        }
-        self._threshold, self._names = self._make(), {}
-        for entry in self._entries:
-            self._observe(entry, corrected)
-
-    def _observe(self, entry: Entry, corrected: dict[str, bool | None]) -> None:
+    def _observe(self, entry: Entry) -> None:
         if entry.kind == "recertify":
             self._threshold.recertify(entry.reason)
-        if entry.kind != "label":
+        if entry.kind != "label" or entry.run_id in self._seen:
             return
+        # A label whose writing was not confirmed is written again.
+        self._seen.add(entry.run_id)
         for role, name in (("weak", entry.weak), ("strong", entry.strong)):
             known = self._names.setdefault(role, name)
             if name and known and name != known:
                 self._threshold.recertify(f"the {role} model was {known} and is now {name}")
             self._names[role] = name or known
         label = entry.label(tenant=self._tenant, weak_model=self._weak_model)
-        if (verdict := corrected.get(entry.run_id)) is not None:
+        if (verdict := self._corrected.get(entry.run_id)) is not None:
             label = replace(label, correct=verdict)
-        self._threshold.observe(label)
+        # Another process may audit more rarely than was agreed on here.
+        if label.source == "deferral" or label.probability >= self._threshold.audit_rate:
+            self._threshold.observe(label)

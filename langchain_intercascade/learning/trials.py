@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from langchain_intercascade.learning.admission import Admission
     from langchain_intercascade.repository.base import StrategyRepository
     from langchain_intercascade.repository.points import Hit
-    from langchain_intercascade.strategy import Lesson
+    from langchain_intercascade.strategy import Lesson, Replays
 
 SEEN: Final = 12
 """Strategies near a lesson that are looked at; rivals of one another may be among them."""
@@ -110,7 +110,8 @@ def cross_examining(
         if other.lesson is None:
             continue
         if (yield from admission.solving(other.lesson, candidate.advice)):
-            candidate = corroborated(candidate)
+            # Noted only: whether it may be used is for its admission to say, whatever it solves.
+            candidate = candidate.changed(replays=_one_more(candidate.replays))
             yield from repository.updating(other.id, tenant=other.tenant, change=outdone)
     return candidate
 
@@ -122,7 +123,7 @@ def corroborated(strategy: Strategy, *, against: int = 0) -> Strategy:
         strategy: What solved it.
         against: Lessons that speak for rivals of it.
     """
-    replays = strategy.replays.model_copy(update={"passed": strategy.replays.passed + 1})
+    replays = _one_more(strategy.replays)
     noted = strategy.changed(replays=replays)
     lead = replays.passed - replays.failed - against
     if strategy.state is State.CANDIDATE and lead >= CORROBORATIONS:
@@ -139,6 +140,10 @@ def outdone(strategy: Strategy) -> Strategy:
     if strategy.state is State.CANDIDATE and replays.failed - replays.passed >= CORROBORATIONS:
         return archived(noted, f"{replays.failed} later lessons contradict it")
     return noted
+
+
+def _one_more(replays: Replays) -> Replays:
+    return replays.model_copy(update={"passed": replays.passed + 1})
 
 
 def _others(hits: Sequence[Hit], pending: Strategy) -> list[Hit]:

@@ -103,7 +103,10 @@ def after_accepting(
 
     def accepted(state: CascadeState, run: Run, answer: AIMessage, record: DecisionRecord) -> None:
         query = state.get("query", "")
-        aftermath.accepted(Answered(record, state["messages"], query, answer, None, run))
+        unaided = not state.get("shown")
+        aftermath.accepted(
+            Answered(record, state["messages"], query, answer, None, run, unaided=unaided)
+        )
 
     return accepted
 
@@ -114,13 +117,15 @@ def after_deferring(
     """Return the steps that follow the strong answer of a deferred query."""
 
     def afterwards(state: CascadeState, run: Run, record: DecisionRecord) -> Steps[None]:
+        *asked, answer = state["messages"]
+        strong = answer if isinstance(answer, AIMessage) else None
+        query = state.get("query", "")
+        if record["degraded"]:
+            aftermath.served(Answered(record, asked, query, strong, None, run))
         if record["route"] != "strong":
             return
         tried = state.get("attempt")
         weak = tried["message"] if tried and tried["reason"] is None else None
-        *asked, answer = state["messages"]
-        strong = answer if isinstance(answer, AIMessage) else None
-        query = state.get("query", "")
         yield from aftermath.deferred(Answered(record, asked, query, weak, strong, run))
         if run.learning != "off":
             upkeep.consider(run.tenant)

@@ -83,6 +83,10 @@ def retrieve_strategies(
         )
         return (yield from retrieving(repository, query, wanted))
 
+    def _own(hit: Hit, run: Run) -> bool:
+        """Say whether a kept example may be shown: nobody's but the tenant's own."""
+        return examples and hit.strategy.tenant == run.tenant
+
     def body(state: CascadeState, run: Run) -> Steps[Update]:
         query = storable(query_from(state["messages"]))
         record = new_record(
@@ -102,7 +106,7 @@ def retrieve_strategies(
         left_out = bool(hits) and lot(record["run_id"], "holdout") < holdout
         return {
             "query": query,
-            "shown": [] if left_out else [_shown(hit, examples=examples) for hit in hits],
+            "shown": [] if left_out else [_shown(hit, examples=_own(hit, run)) for hit in hits],
             "attempt": None,
             "lesson": None,
             "record": _noted(record, hits, left_out=left_out),

@@ -47,15 +47,15 @@ def store(
 
     def body(state: CascadeState, run: Run) -> Steps[Update]:
         record = state["record"]
+        heard: list[Any] = []
         if (distilled := state.get("lesson")) is not None:
-            heard: list[Any] = []
             candidate = Strategy.from_payload(distilled)
             advised = record["reason"] == "advised"
             outcome = yield from attempt(overheard(storing(candidate, unwritten=advised), heard))
-            for reply in paid_for(heard):
-                record = charged(record, "replay", reply, prices=prices, latency_ms=0.0)
             record = _noted(record, outcome)
-        told = yield from attempt(afterwards(state, run, record))
+        told = yield from attempt(overheard(afterwards(state, run, record), heard))
+        for reply in paid_for(heard):
+            record = charged(record, "replay", reply, prices=prices, latency_ms=0.0)
         if isinstance(told, Fault):
             record = with_fault(record, "store", told)
         return _finished(state, record)

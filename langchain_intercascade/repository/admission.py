@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from langchain_intercascade import prompts
+from langchain_intercascade.agreement import conclusion
 from langchain_intercascade.errors import LessonRejectedError
 from langchain_intercascade.strategy import Strategy, normalised
 
@@ -21,19 +22,37 @@ NGRAM: Final = 8
 LONG_DIGITS: Final = 4
 """Digits in a number from which on it is taken for a literal of the query."""
 
+# What keys of common services look like, tokens of the web, and private keys.  A word after a
+# colon is a password only if it has a digit or a sign in it: "for each token: look it up".
 _SECRETS: Final = re.compile(
-    # What keys of common services look like, tokens of the web, and private keys.
-    r"\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abprs]|AKIA|ASIA|AIza|hf|npm)[-_]?[A-Za-z0-9_\-]{16,}"
+    r"\b(?:(?:sk|pk|rk|hf|npm)[-_]|gh[opsur]_|github_pat_|glpat-|xox[abprs]-|AIza)"
+    r"[A-Za-z0-9_\-]{16,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.|-----BEGIN [A-Z ]*PRIVATE KEY"
-    r"|(?i:\b(?:password|passwd|secret|api[-_ ]?key|token)\b\s*[:=]\s*\S{4,})"
+    r"|(?i:\b(?:password|passwd|secret|api[-_ ]?key|token)\b\s*[:=]\s*"
+    r"(?=\S*[\d@#$%^&*!])\S{4,})"
 )
 _PERSONAL: Final = re.compile(
     r"[\w.+-]+@[\w-]+\.[\w.]+"  # an e-mail address
-    r"|(?<![\w.])\+?\(?\d{1,4}\)?(?:[ ./-]\(?\d{2,4}\)?){2,5}(?!\w)"  # a phone or card number
-    r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}\b|\b\d{3}-\d{2}-\d{4}\b"  # a bank or social number
+    # Telephone numbers: with a country's code, in American groups, or with the 0 of an area in
+    # front (and some digit above 1, or it is a binary number).
+    r"|(?<!\w)\+(?=(?:\D?\D?\d){8})\d[\d ()./-]{6,}\d"
+    r"|(?<![\w.-])(?:1[-. ])?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-])"
+    r"|(?<![\w.,-])\(?(?=[01 /()-]*[2-9])(?=(?:\D?\D?\d){8})"
+    r"0\d{2,4}\)?[ /-]?\d{2,}(?:[ -]?\d{2,}){0,3}(?!\w)"
+    # A bank account, and an American social security number.
+    r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b|\b\d{3}-\d{2}-\d{4}\b"
 )
+_CARD: Final = re.compile(r"(?<![\w.])(?:\d[ -]?){12,18}\d(?!\w|\.\d)")
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
-_FINAL: Final = re.compile(r"(?:answer|result)\s*(?:is|=|:)\s*(.+?)(?:[.\n]|$)|####\s*(\S+)")
+_FINAL: Final = re.compile(r"(?:answer|result)\s*(?:is|=|:)\s*(.+?)(?:\.(?!\d)|\n|$)|####\s*(\S+)")
+_ANYWHERE: Final = frozenset(
+    (
+        *("yes", "no", "true", "false", "none", "both", "neither", "all", "valid", "invalid"),
+        *("correct", "incorrect", "positive", "negative", "neutral", "unknown", "left", "right"),
+        *("plausible", "implausible", "possible", "impossible", "even", "odd", "same", "different"),
+    )
+)
+"""Answers that are one of a few: any advice on such questions has to name them."""
 
 
 def check_secrets(text: str) -> None:
@@ -52,7 +71,7 @@ def check_secrets(text: str) -> None:
     if _SECRETS.search(text):
         msg = "it holds what looks like a key or a password"
         raise LessonRejectedError(msg)
-    if _PERSONAL.search(text):
+    if _PERSONAL.search(text) or any(map(_is_card, _CARD.findall(text))):
         msg = "it holds what looks like personal data"
         raise LessonRejectedError(msg)
 
@@ -77,7 +96,8 @@ def check_leaks(candidate: Strategy) -> None:
     check_secrets(candidate.advice.text())
     advice = normalised(candidate.advice.text())
     query, answer = normalised(candidate.lesson.query), normalised(candidate.lesson.answer)
-    if final_answer(answer) and _holds(advice, final_answer(answer)):
+    finals = {final_answer(answer), _told(normalised(conclusion(candidate.lesson.answer)))}
+    if any(_holds(advice, final) for final in finals - {""}):
         msg = "it holds the final answer"
     elif _long_numbers(advice) & (_long_numbers(query) | _long_numbers(answer)):
         msg = "it holds a long number of its source"
@@ -92,19 +112,30 @@ def final_answer(answer: str) -> str:
     """Return what `answer` concludes with, if it can be told, else "".
 
     Looked for are "the answer is ...", "#### ...", and an answer that is itself
-    no longer than a few words.  Single letters and one-digit numbers are not
-    told: they occur in any text.
+    no longer than a few words.  Single letters, one-digit numbers and words such as
+    "yes" are not told: they occur in any text.
 
     Examples:
-        >>> final_answer("so we add. the answer is 42.")
-        '42'
-        >>> final_answer("paris"), final_answer("b")
-        ('paris', '')
+        >>> final_answer("so we add. the answer is 42."), final_answer("the answer is 3.5.")
+        ('42', '3.5')
+        >>> final_answer("paris"), final_answer("b"), final_answer("the answer is no.")
+        ('paris', '', '')
     """
     found = [one or other for one, other in _FINAL.findall(answer)]
     short = answer if len(answer.split()) <= 3 else ""  # noqa: PLR2004 - "a few words"
-    told = (found[-1] if found else short).strip(" .*$")
-    return told if len(told) > 1 else ""
+    return _told(found[-1] if found else short)
+
+
+def _told(final: str) -> str:
+    plain = final.strip(" .*$")
+    return plain if len(plain) > 1 and plain not in _ANYWHERE else ""
+
+
+def _is_card(digits: str) -> bool:
+    """Say whether the check digit fits (the Luhn algorithm), as it does in one of ten numbers."""
+    number = [int(digit) for digit in digits if digit.isdigit()][::-1]
+    doubled = (sum(divmod(2 * digit, 10)) for digit in number[1::2])
+    return len(set(number)) > 1 and (sum(number[::2]) + sum(doubled)) % 10 == 0
 
 
 def _holds(text: str, literal: str) -> bool:

@@ -7,6 +7,7 @@ numbers, order or direction differ are never merged, however much they share.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from langchain_intercascade.repository.lexical import overlap, words
@@ -36,19 +37,35 @@ Relation: TypeAlias = Literal["same", "alike", "different"]
 # order, denials, and directions.  These cut-offs and words are judgement, not measurement.
 _DECISIVE: Final = frozenset(
     (
+        # The "t" is what is left of "don't" and its like.
         *("no", "not", "never", "without", "except", "unless", "neither", "nor", "avoid", "ignore"),
+        *("t", "cannot", "always", "only", "instead", "other", "rather", "stop", "skip"),
         *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
         *("first", "second", "third", "fourth", "fifth", "sixth", "last", "next", "previous"),
-        *("half", "double", "twice", "triple", "hundred", "thousand"),
-        *("add", "subtract", "multiply", "divide", "sum", "difference", "product", "quotient"),
-        *("increase", "decrease", "more", "less", "fewer", "greater", "smaller", "larger"),
-        *("most", "least", "maximum", "minimum", "highest", "lowest", "longest", "shortest"),
+        *("half", "twice", "hundred", "thousand", "sum", "difference", "product", "quotient"),
+        *("plus", "minus", "times", "numerator", "denominator", "odd", "even", "row", "column"),
+        *("more", "less", "fewer", "greater", "smaller", "larger", "bigger", "higher", "lower"),
+        *("most", "least", "max", "min", "maximum", "minimum", "highest", "lowest"),
+        *("longest", "shortest", "largest", "smallest", "early", "late", "earlier", "later"),
         *("before", "after", "above", "below", "left", "right", "up", "down", "from", "to"),
+        *("start", "end", "begin", "beginning", "top", "bottom", "upper", "over", "under"),
         *("and", "or", "all", "any", "none", "some", "true", "false", "yes", "valid", "invalid"),
-        *("ascending", "descending", "forward", "backward", "include", "exclude", "same"),
-        *("opposite", "towards", "away", "cheaper", "dearer", "gain", "loss", "inside", "outside"),
+        *("forward", "backward", "forwards", "backwards", "clockwise", "same", "positive"),
+        *("opposite", "towards", "away", "cheaper", "dearer", "gain", "loss", "negative"),
+        *("inside", "outside", "in", "out", "on", "off", "north", "south", "east", "west"),
+        # Denials in other languages; most of the rest is English only.
+        *("nicht", "kein", "keine", "ohne", "nie", "pas", "jamais", "sans", "nunca", "sin"),
+        *("non", "mai", "senza", "não", "sem", "niet", "geen", "zonder"),
     )
 )
+_DECISIVE_STEMS: Final = (
+    *("add", "subtract", "multipl", "divid", "increas", "decreas", "doubl", "halv", "tripl"),
+    *("ascend", "descend", "includ", "exclud", "anticlock", "counterclock"),
+)
+# A number with its sign, but no ordinal.
+_NUMBER: Final = re.compile(r"(?:(?<!\w)-)?\b\d+(?:[.,]\d+)*\b")
+# A minus is a decisive sign, a hyphen is not.
+_SIGN: Final = re.compile(r"[<>\u2264\u2265=\u2260+\u00d7\u00f7*/^%]|(?<!\w)-(?=\w)|(?<=\s)-(?=\s)")
 
 
 def relation(one: Strategy, other: Strategy, *, similarity: float) -> Relation:
@@ -122,13 +139,18 @@ def contradict(one: str, other: str) -> bool:
     return _decisive(one) != _decisive(other)
 
 
-def _decisive(text: str) -> list[str]:
-    return [word for word in words(text) if word in _DECISIVE or word.isdigit()]
+def _decisive(text: str) -> tuple[list[str], list[str]]:
+    """Return the words and the signs of `text` that decide, in order."""
+    return [word for word in words(text) if _decides(word)], _SIGN.findall(text)
 
 
-def _turns(query: str) -> list[str]:
-    """Return the decisive words of a query without its numbers, which a strategy does not hold."""
-    return [word for word in _decisive(query) if not word.isdigit()]
+def _turns(query: str) -> tuple[list[str], list[str]]:
+    """Return what decides in a query without its numbers, which a strategy does not hold."""
+    return _decisive(_NUMBER.sub(" ", query))
+
+
+def _decides(word: str) -> bool:
+    return word in _DECISIVE or word.startswith(_DECISIVE_STEMS) or any(map(str.isdigit, word))
 
 
 def _recognised(advice: Advice) -> str:

@@ -4,13 +4,18 @@ A label says whether a weak answer was right, with the strategy in the prompt or
 without it.  For each of the two the share of right answers has a Beta posterior;
 the strategy's *effect* is their difference.  Nothing is believed of a strategy
 without labels: its usefulness is one half.
+
+A label that was drawn with probability p stands for 1/p answers, and is one
+observation all the same.  So weights decide what the shares are, and their
+*effective number* (Kish, Survey Sampling, 1965: the squared sum over the sum of
+squares) decides how sure one can be of them.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from langchain_intercascade.repository.lifecycle import suspended
 from langchain_intercascade.strategy import State, Tally
@@ -19,7 +24,11 @@ if TYPE_CHECKING:
     from langchain_intercascade.strategy import Strategy
 
 PROBATION: Final = 3
-"""Labels before which nobody is condemned; the surveyed memories strike out after three, too."""
+"""Effective labels with the strategy before which nobody is condemned.
+
+The surveyed memories strike out after three, too.  However often it goes well without: that
+alone says nothing about the strategy.
+"""
 
 SURE: Final = 0.9
 """Probability from which on a strategy counts as harmful."""
@@ -27,14 +36,16 @@ SURE: Final = 0.9
 WORTH: Final = 0.05
 """Least gain in accuracy for which a strategy is worth its tokens."""
 
-USELESS_AFTER: Final = 8
-"""Labels before which a strategy that seems to do nothing is not taken out of use for it."""
+USELESS_AFTER: Final = 20.0
+"""Effective labels before which a strategy that does nothing is not taken out of use for it."""
 
-DOUBT: Final = 0.8
-"""Probability from which on a strategy counts as useless."""
+DOUBT: Final = 0.5
+"""Probability from which on a strategy counts as useless: it is more likely so than not.
+
+"""
 
 COMPARED: Final = 2.0
-"""Labels without the strategy, by weight, before which nobody knows what it is compared with."""
+"""Effective labels without the strategy before which nobody knows what it is compared with."""
 
 Standing: TypeAlias = Literal["unknown", "helpful", "useless", "harmful"]
 
@@ -66,9 +77,8 @@ def effect(tally: Tally) -> Effect:
         >>> round(effect(Tally(right_with=8, wrong_with=0, wrong_without=8)).mean, 2)
         0.8
     """
-    with_it = _posterior(tally.right_with, tally.wrong_with)
-    without = _posterior(tally.right_without, tally.wrong_without)
-    return Effect(with_it[0] - without[0], math.sqrt(with_it[1] + without[1]))
+    with_it, without = _with_it(tally), _without(tally)
+    return Effect(with_it.mean - without.mean, math.sqrt(with_it.variance + without.variance))
 
 
 def usefulness(strategy: Strategy, weak_model: str) -> float:
@@ -83,16 +93,17 @@ def standing(tally: Tally) -> Standing:
     As long as hardly anything is known of how it goes without, the strategy is compared
     with a model that is always wrong: then only one with which it is wrong, too, is useless.
     """
-    if tally.labels < PROBATION:
+    with_it, without = _with_it(tally), _without(tally)
+    if with_it.labels < PROBATION:
         return "unknown"
-    believed = effect(tally)
-    compared = tally.right_without + tally.wrong_without >= COMPARED
-    if not compared:
-        mean, variance = _posterior(tally.right_with, tally.wrong_with)
-        believed = Effect(mean, math.sqrt(variance))
+    believed, known = effect(tally), with_it.labels
+    if compared := without.labels >= COMPARED:
+        known = min(known, without.labels)
+    else:
+        believed = Effect(with_it.mean, math.sqrt(with_it.variance))
     if compared and 1.0 - believed.above(0.0) >= SURE:
         return "harmful"
-    if tally.labels >= USELESS_AFTER and 1.0 - believed.above(WORTH) >= DOUBT:
+    if known >= USELESS_AFTER and _representative(tally) and believed.above(WORTH) <= 1.0 - DOUBT:
         return "useless"
     return "helpful" if compared and believed.above(0.0) >= SURE else "unknown"
 
@@ -104,6 +115,8 @@ def counted(
     with_it: bool | None = None,
     without: bool | None = None,
     weight: float = 1.0,
+    share: float = 1.0,
+    accepted: bool = False,
 ) -> Strategy:
     """Return `strategy` with one more label; one that proves harmful or useless is suspended.
 
@@ -112,16 +125,21 @@ def counted(
         weak_model: Who answered.
         with_it: Whether the answer with the strategy was right; `None` if there was none.
         without: Whether the answer without it was right; `None` if there was none.
-        weight: What the label counts: one over the probability that it was drawn, and
-            less than one where credit is shared.
+        weight: What the label stands for: one over the probability that it was drawn.
+        share: How much of it is this strategy's merit, where several were in the prompt.
+        accepted: Whether the answer with the strategy was accepted.
     """
     old = strategy.ledger.get(weak_model, Tally())
+    heft, square = weight * share, weight * weight * share
     tally = old.model_copy(
         update={
-            "right_with": old.right_with + weight * (with_it is True),
-            "wrong_with": old.wrong_with + weight * (with_it is False),
-            "right_without": old.right_without + weight * (without is True),
-            "wrong_without": old.wrong_without + weight * (without is False),
+            "right_with": old.right_with + heft * (with_it is True),
+            "wrong_with": old.wrong_with + heft * (with_it is False),
+            "right_without": old.right_without + heft * (without is True),
+            "wrong_without": old.wrong_without + heft * (without is False),
+            "squared_with": old.squared_with + square * (with_it is not None),
+            "squared_without": old.squared_without + square * (without is not None),
+            "accepted": old.accepted + weight * (accepted and with_it is not None),
             "labels": old.labels + 1,
         }
     )
@@ -170,10 +188,38 @@ def has_paid_off(strategy: Strategy) -> bool | None:
     return None if strategy.cost is None else net_benefit(strategy) >= 0.0
 
 
-def _posterior(right: float, wrong: float) -> tuple[float, float]:
-    """Return mean and variance of Beta(1 + right, 1 + wrong)."""
-    a, b = 1.0 + right, 1.0 + wrong
-    return a / (a + b), a * b / ((a + b) ** 2 * (a + b + 1.0))
+class _Share(NamedTuple):
+    """What is believed of a share of right answers, after so many effective labels."""
+
+    mean: float
+    variance: float
+    labels: float
+
+
+def _with_it(tally: Tally) -> _Share:
+    return _posterior(tally.right_with, tally.wrong_with, tally.squared_with)
+
+
+def _without(tally: Tally) -> _Share:
+    return _posterior(tally.right_without, tally.wrong_without, tally.squared_without)
+
+
+def _posterior(right: float, wrong: float, squared: float) -> _Share:
+    """Return Beta(1 + right, 1 + wrong), after taking both down to the effective number."""
+    # No label stands for less than one answer; a tally without squares is taken at its word.
+    per_label = max(1.0, squared / (right + wrong)) if right + wrong else 1.0
+    a, b = 1.0 + right / per_label, 1.0 + wrong / per_label
+    # Rounded, so that three labels of one weight are three.
+    return _Share(a / (a + b), a * b / ((a + b) ** 2 * (a + b + 1.0)), round(a + b - 2.0, 6))
+
+
+def _representative(tally: Tally) -> bool:
+    """Say whether the labels stand for the accepted answers, too, or nearly only for deferrals.
+
+    An answer is deferred where the strategy did not help; who looks only there finds every
+    strategy useless.
+    """
+    return 2.0 * tally.accepted >= tally.uses
 
 
 def _reason(verdict: Standing, weak_model: str, tally: Tally) -> str:

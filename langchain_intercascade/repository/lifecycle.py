@@ -25,6 +25,10 @@ MAX_KEYS: Final = 8
 """Queries that a strategy is found by; each is a vector that every search compares."""
 
 
+MAX_MERGED: Final = 32
+"""Mergers that are remembered; what merges once more, after a crash, does so at once."""
+
+
 def activated(strategy: Strategy, why: str) -> Strategy:
     """Put `strategy` in use; what it was distilled from is forgotten."""
     return strategy.recorded(
@@ -75,8 +79,9 @@ def merged(strategy: Strategy, other: Strategy) -> Strategy | None:
         It with the key and the support of `other`; `None` if `other` is in it already,
         so that merging again after a crash counts nothing twice.
     """
-    taught = {normalised(key) for key in strategy.keys} | {each.run_id for each in strategy.merged}
-    if other.origin.run_id in taught or normalised(other.keys[0]) in taught:
+    queries = {normalised(each) for each in (*strategy.keys, *_merged_queries(strategy))}
+    runs = {each.run_id for each in strategy.merged}
+    if other.origin.run_id in runs or normalised(other.keys[0]) in queries:
         return None
     entry = Merged(query=other.keys[0], run_id=other.origin.run_id, source=other.origin.source)
     room = len(strategy.keys) < MAX_KEYS
@@ -84,8 +89,35 @@ def merged(strategy: Strategy, other: Strategy) -> Strategy | None:
         "merged with an equal strategy",
         support=strategy.support + other.support,
         keys=(*strategy.keys, entry.query) if room else strategy.keys,
-        merged=(*strategy.merged, entry) if room else strategy.merged,
+        merged=_remembered((*strategy.merged, entry)),
     )
+
+
+def unmerged(strategy: Strategy, run_id: str, why: str) -> Strategy | None:
+    """Take back what the run `run_id` had been merged for; `None` if it is not in `strategy`."""
+    gone = [each for each in strategy.merged if each.run_id == run_id]
+    if not gone:
+        return None
+    lost = {normalised(each.query) for each in gone}
+    # Never the key that it was made with.
+    own, *others = strategy.keys
+    return strategy.recorded(
+        f"a merger was taken back: {why}",
+        support=max(1, strategy.support - len(gone)),
+        keys=(own, *(key for key in others if normalised(key) not in lost)),
+        merged=tuple(each for each in strategy.merged if each.run_id != run_id),
+    )
+
+
+def _remembered(mergers: tuple[Merged, ...]) -> tuple[Merged, ...]:
+    """Return `mergers`, without the oldest that gave no key if there are too many."""
+    return (
+        mergers if len(mergers) <= MAX_MERGED else (*mergers[:MAX_KEYS], *mergers[MAX_KEYS + 1 :])
+    )
+
+
+def _merged_queries(strategy: Strategy) -> tuple[str, ...]:
+    return tuple(each.query for each in strategy.merged)
 
 
 def kept_from(strategy: Strategy, query: str) -> Strategy:

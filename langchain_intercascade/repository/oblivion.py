@@ -66,7 +66,9 @@ class Wanted:
         """
         kept = tuple(each for each in strategy.merged if not self.confirmed(each))
         lost = len(strategy.merged) - len(kept)
-        if not lost and not any(self.mentioned_in(each.undo) for each in strategy.history):
+        misled = self._still_known(strategy.misled)
+        untouched = not lost and misled == strategy.misled
+        if untouched and not any(self.mentioned_in(each.undo) for each in strategy.history):
             return None
         staying = {normalised(key) for key in _own_keys(strategy)}
         staying |= {normalised(each.query) for each in kept}
@@ -74,9 +76,20 @@ class Wanted:
         return strategy.changed(
             keys=tuple(key for key in strategy.keys if normalised(key) in staying),
             merged=kept,
+            misled=misled,
             support=max(1, strategy.support - lost),
             history=(*_without_undo(strategy), entry),
         )
+
+    def _still_known(self, misled: tuple[str, ...]) -> tuple[str, ...]:
+        """Return what stays of the queries that a strategy has misled on.
+
+        Nobody noted on whose behalf those were asked, so for a source all of them go: they
+        are found out again.
+        """
+        if self.everything or self.source is not None:
+            return ()
+        return tuple(query for query in misled if not self._asks(query))
 
     def _asks(self, text: str) -> bool:
         return self.query is not None and normalised(text) == normalised(self.query)

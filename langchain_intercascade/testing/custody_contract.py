@@ -15,7 +15,7 @@ from langchain_intercascade._steps import Steps
 from langchain_intercascade.repository.exporting import exporting
 from langchain_intercascade.repository.forgetting import forgetting
 from langchain_intercascade.repository.importing import importing
-from langchain_intercascade.repository.lifecycle import activated, merged, suspended
+from langchain_intercascade.repository.lifecycle import activated, kept_from, merged, suspended
 from langchain_intercascade.repository.points import point_id
 from langchain_intercascade.strategy import (
     Advice,
@@ -114,8 +114,8 @@ def what_is_forgotten_leaves_no_trace(repository: StrategyRepository) -> Steps[N
     own = _made(f"How many {CANARY} remain?", source="ines")
     stands = _made("How many apples remain?")
     yield from repository.putting(own)
-    late = merged(stands, _made(f"Where is the {CANARY}?", source="ines"))
-    yield from repository.putting(late or stands)
+    late = merged(stands, _made(f"Where is the {CANARY}?", source="ines")) or stands
+    yield from repository.putting(kept_from(late, f"What does the {CANARY} cost?"))
     yield from repository.putting(_made(f"Whose {CANARY} is it?", tenant=OTHERS, source="ines"))
     receipt = yield from forgetting(repository, tenant=OURS, source="ines")
     _holds(receipt.payload(), "there is a receipt")

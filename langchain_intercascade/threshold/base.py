@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from langchain_intercascade._steps import Steps
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.label import Label
 from langchain_intercascade.record import Regime
+
+if TYPE_CHECKING:
+    from langchain_intercascade.threshold.file import Binding
 
 ALWAYS_DEFER: Final = "always_defer"
 """The threshold that accepts nothing: what calibration says when nothing is safe."""
@@ -51,6 +55,19 @@ class Threshold(ABC):
     Strategies shift the weak model's confidence, so the cut may differ between
     the plain and the augmented regime.
     """
+
+    def check(  # noqa: B027 - most thresholds were made for any cascade
+        self, here: Binding, fingerprint: Callable[[], Steps[str]] | None = None
+    ) -> None:
+        """Be told what it serves beside; only what was calibrated elsewhere minds.
+
+        Args:
+            here: The weak model, confidence function, prompts and encoder there are.
+            fingerprint: Steps that tell which strategies are in use.
+
+        Raises:
+            ConfigurationError: It promises nothing beside these.
+        """
 
     def preparing(self) -> Steps[None]:
         """Do, before a cut is asked for, what needs the outside world; most do nothing."""

@@ -10,6 +10,17 @@ of ever certifying an unsafe threshold is at most that (an error-spending schedu
 DeMets 1983, "Discrete sequential boundaries for clinical trials").  With looks this far
 apart it certifies with fewer labels than bets that may be looked at after every answer.
 
+*While strategies are learned* the weak model gets better, and old labels speak about a worse
+one.  They stay evidence: if the risk at a threshold does not rise, then among old answers
+there are no fewer errors to be expected than among new ones, so whatever passes on them is
+safe now.  But they hide how good it has become.  So each look makes several tests: on the
+whole sample, and on what came in since the look before, which is its later half.  And
+because confidence then says little about which answers are wrong, a walk that starts
+at the surest few is likely to end at once by one error among them; so other walks
+start lower.  The look's part of `delta` is divided among the tests, in shares
+that were fixed beforehand too, so whichever passes may be used (Bonferroni; several starts
+of a fixed sequence as in Angelopoulos et al. 2021, "Learn then Test", section 2.3).
+
 *Once a threshold is served*, answers that reach it are labelled only if audited, and those
 below it always: taken as they come, labels would no longer be a fair sample.  So each is
 taken in with a probability that makes up for how it came to be: an audited answer, labelled
@@ -23,7 +34,7 @@ from __future__ import annotations
 
 import math
 from itertools import accumulate
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,20 +42,46 @@ from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.label import Label, lot
 from langchain_intercascade.record import Regime
 from langchain_intercascade.threshold.base import ALWAYS_DEFER
+from langchain_intercascade.threshold.bounds import fewest_faultless
 from langchain_intercascade.threshold.calibrate import calibrate_threshold
 from langchain_intercascade.threshold.report import ThresholdReport
 
 SIZES: Final = (100, 200, 400, 800, 1600, 3200, 6400)
 """Sizes of the sample at which to look; at the last, sampling is hardly a matter any more."""
 
-SHARES: Final = (0.1, 0.2, 0.3, 0.2, 0.1, 0.05, 0.05)
+SHARES: Final = (0.05, 0.1, 0.2, 0.3, 0.25, 0.05, 0.05)
 """The part of delta that each look is given; most where a threshold is likely to be found."""
+
+
+class Check(NamedTuple):
+    """One of the tests that a look makes.
+
+    Attributes:
+        fresh: Whether it uses only what came in since the look before.
+        start: Share of the answers at which its walk down the thresholds starts.
+        share: The part of the look's delta that it is given.
+    """
+
+    fresh: bool
+    start: float
+    share: float
+
+
+CHECKS: Final = (
+    Check(fresh=False, start=0.2, share=0.6),
+    Check(fresh=False, start=0.6, share=0.15),
+    Check(fresh=True, start=0.75, share=0.25),
+)
+"""Most for the first, which is the best as long as the weak model stays as it is."""
 
 READY: Final = 0.85
 """A certified threshold is served once it accepts this share of what looks possible."""
 
 PATIENCE: Final = 800
-"""Size of the sample at which whatever is certified is served."""
+"""Size of the sample from which on less than that is served; at twice it, whatever is certified."""
+
+IMPATIENT: Final = 0.8
+"""By this factor less.  Serving stops most of the labels, so what is poor then stays poor."""
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=0)]
@@ -89,7 +126,8 @@ class Certification:
             delta: Probability of ever certifying an unsafe threshold, in (0, 0.5].
             audit_rate: The least probability with which an accepted answer is audited.
             ready: Share of the coverage that looks possible from which on to serve.
-            patience: Size of the sample at which to serve whatever is certified.
+            patience: Size of the sample from which on to serve somewhat less than that; at
+                twice this size, whatever is certified.
         """
         self._regime, self._target, self._delta = regime, target_risk, delta
         self._rate, self._ready, self._patience = audit_rate, ready, patience
@@ -157,21 +195,30 @@ class Certification:
     def _look(self) -> None:
         """Calibrate on the sample; keep the lowest threshold that ever passed."""
         state = self._state
-        found = calibrate_threshold(
-            state.scores,
-            state.correct,
-            target_risk=self._target,
-            delta=self._delta * SHARES[SIZES.index(self.size)],
-            regime=self._regime,
-        )
+        found = min((self._checked(check) for check in CHECKS), key=_lowest)
         if _lowest(found) < _lowest(state.certified):
             state.certified = found
         state.serving = state.serving or self._is_ready(_lowest(state.certified))
 
+    def _checked(self, check: Check) -> ThresholdReport:
+        look = SIZES.index(self.size)
+        since = SIZES[look - 1] if check.fresh and look else 0
+        n, delta = self.size - since, self._delta * SHARES[look] * check.share
+        return calibrate_threshold(
+            self._state.scores[since:],
+            self._state.correct[since:],
+            target_risk=self._target,
+            delta=delta,
+            min_accepted=max(fewest_faultless(self._target, delta), int(check.start * n)),
+            regime=self._regime,
+        )
+
     def _is_ready(self, threshold: float) -> bool:
         reached = sum(score >= threshold for score in self._state.scores)
-        waited = self.size >= self._patience
-        return reached > 0 and (waited or reached >= self._ready * self._hoped())
+        if self.size >= 2 * self._patience:
+            return reached > 0
+        eased = IMPATIENT if self.size >= self._patience else 1.0
+        return 0 < reached >= eased * self._ready * self._hoped()
 
     def _hoped(self) -> int:
         """Return how many would be accepted at the lowest threshold that looks safe."""

@@ -92,7 +92,8 @@ class SelfCalibrating(Threshold):
             regimes: The regimes that occur; in any other everything is deferred.
             ready: A certified threshold is served once it accepts this share of what looks
                 possible; the larger, the later it begins and the more it accepts.
-            patience: Number of labels after which whatever is certified is served.
+            patience: Number of labels after which somewhat less than that is served; after
+                twice as many, whatever is certified.
 
         Raises:
             ConfigurationError: An argument is out of range.

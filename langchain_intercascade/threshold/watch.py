@@ -26,7 +26,8 @@ class Terms:
             ever raised.
         audit_rate: The least probability with which accepted answers are audited.
         ready: Share of the coverage that looks possible from which on to serve.
-        patience: Number of labels after which to serve whatever is certified.
+        patience: Number of labels after which to serve somewhat less than that; after twice
+            as many, whatever is certified.
     """
 
     target_risk: float

@@ -160,8 +160,10 @@ def test_without_audits_of_worse_answers_nobody_would_know() -> None:
         for each in _deferrals(500, seed, below=cut):
             threshold.observe(each)
 
+    after = threshold.cut("plain").value
     assert "serving" == threshold.standing("plain")
-    assert threshold.cut("plain").value == cut
+    assert after != ALWAYS_DEFER
+    assert after <= cut
 
 
 def _deferrals(n: int, seed: int, below: float) -> Iterator[Label]:

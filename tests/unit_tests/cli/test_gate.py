@@ -1,0 +1,150 @@
+"""`gate explain` says what is promised now, about a file or about a cascade at work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from typer.testing import CliRunner
+
+from langchain_intercascade import EdgeRepository
+from langchain_intercascade._steps import run
+from langchain_intercascade.cli.app import app
+from langchain_intercascade.label import Label
+from langchain_intercascade.learning.promise import Promise
+from langchain_intercascade.threshold.calibrate import calibrate_threshold
+from langchain_intercascade.threshold.file import Binding, save_thresholds
+from langchain_intercascade.threshold.self_calibrating import SelfCalibrating
+
+Cli: TypeAlias = Callable[..., Any]
+EXPLAIN = ("gate", "explain")
+ABOUT = ("--path", "strategies", "--target-risk", "0.1")
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Run the command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> Any:
+        return CliRunner().invoke(app, list(map(str, words)), prog_name="intercascade")
+
+    return run
+
+
+def lived(deferred: int = 0, audits: int = 0, *, right: bool = True, model: str = "small") -> None:
+    """Write down what a cascade with target risk .1 found out."""
+    with EdgeRepository("strategies") as repository:
+        promise = Promise(
+            lambda: SelfCalibrating(0.1), repository, tenant="default", weak_model=model
+        )
+        told: dict[str, Any] = {"tenant": "default", "weak_model": model, "regime": "plain"}
+        told["confidence"] = 0.9
+        for number in range(deferred):
+            promise.observe(Label(run_id=f"d{number}", correct=True, **told))
+        for number in range(audits):
+            promise.observe(
+                Label(
+                    run_id=f"a{number}",
+                    correct=right,
+                    accepted=True,
+                    source="audit",
+                    probability=0.05,
+                    **told,
+                )
+            )
+        run(promise.syncing())
+
+
+def test_a_file_is_explained(cli: Cli) -> None:
+    report = calibrate_threshold([0.9] * 60, [True] * 60, target_risk=0.1)
+    bound_to = Binding(weak_model="small", confidence="logprobs", prompts="2")
+    save_thresholds(report, "t.json", bound_to=bound_to)
+    text = cli(*EXPLAIN, "--threshold", "t.json").stdout
+    told = json.loads(cli(*EXPLAIN, "--threshold", "t.json", "--json").stdout)
+
+    assert all(sentence in text for sentence in report.words())
+    assert "weak model small; confidence logprobs; prompts 2" in text
+    assert 0.9 == told["regimes"]["plain"]["threshold"]
+    assert {"weak_model": "small", "confidence": "logprobs", "prompts": "2"} == told["bound_to"]
+
+
+@pytest.mark.parametrize(
+    ("found_out", "standing", "words"),
+    [
+        pytest.param(
+            {}, "cold", ["Every plain answer is deferred", "There is no label yet"], id="nothing"
+        ),
+        pytest.param(
+            {"deferred": 50}, "cold", ["50 labels", "the next look is at 100"], id="few labels"
+        ),
+        pytest.param(
+            {"deferred": 120},
+            "serving",
+            ["0.9 or more are accepted", "No accepted answer was audited yet"],
+            id="certified",
+        ),
+        pytest.param(
+            {"deferred": 120, "audits": 30},
+            "serving",
+            ["Audited since: 30 accepted answers", "The first label is of 2"],
+            id="audited",
+        ),
+        pytest.param(
+            {"deferred": 120, "audits": 60, "right": False},
+            "withdrawn",
+            ["withdrawn: after", "does not drift back by itself"],
+            id="withdrawn",
+        ),
+    ],
+)
+def test_a_cascade_is_explained(
+    cli: Cli, found_out: dict[str, Any], standing: str, words: list[str]
+) -> None:
+    lived(**found_out)
+    text = cli(*EXPLAIN, *ABOUT, "--weak", "small").stdout
+    told = json.loads(cli(*EXPLAIN, *ABOUT, "--weak", "small", "--json").stdout)
+
+    for each in (*words, "What would loosen it"):
+        assert each in text
+    assert standing == told["regimes"]["plain"]["standing"]
+    assert "cold" == told["regimes"]["augmented"]["standing"]
+
+
+@pytest.mark.parametrize("name", ["small", "openai:small"])
+def test_a_model_may_be_named_with_its_provider(cli: Cli, name: str) -> None:
+    lived(50)
+    told = json.loads(cli(*EXPLAIN, *ABOUT, "--weak", name, "--json").stdout)
+
+    assert told["since"] is not None
+
+
+def test_models_are_kept_apart(cli: Cli) -> None:
+    lived(50, model="llama3:8b")
+    other = json.loads(cli(*EXPLAIN, *ABOUT, "--weak", "small", "--json").stdout)
+    known = json.loads(cli(*EXPLAIN, *ABOUT, "--weak", "llama3:8b", "--json").stdout)
+
+    assert (None, True) == (other["since"], known["since"] is not None)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        pytest.param((), "Name one: --threshold FILE", id="nothing named"),
+        pytest.param(("--threshold", "t.json", "--path", "."), "Name one", id="both named"),
+        pytest.param(("--threshold", "t.json"), "t.json cannot be read", id="no file"),
+        pytest.param(("--path", "."), "add --weak MODEL and --target-risk R", id="no model"),
+        pytest.param((*ABOUT, "--weak", "small"), "There is no repository", id="no repository"),
+    ],
+)
+def test_a_mistake_is_explained_in_one_line(
+    cli: Cli, words: tuple[str, ...], complaint: str
+) -> None:
+    result = cli(*EXPLAIN, *words)
+
+    assert 2 == result.exit_code
+    assert complaint in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output
