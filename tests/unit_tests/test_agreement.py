@@ -6,7 +6,6 @@ import asyncio
 import functools
 import warnings
 from fractions import Fraction
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -190,6 +189,14 @@ def test_hostile_answers_are_read_in_no_time(hostile: str) -> None:
 # A model or a function that judges.
 
 
+def judged(agreement: Agreement, colour: Colour, one: str, other: str) -> bool | None:
+    """What `agreement` says in one colour."""
+    return colour.run(
+        lambda: run(agreement.judging("q", one, other)),
+        lambda: arun(agreement.judging("q", one, other)),
+    )
+
+
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
@@ -206,9 +213,8 @@ def test_hostile_answers_are_read_in_no_time(hostile: str) -> None:
 def test_a_judge_says_yes_or_no_or_cannot_tell(colour: Colour, reply: Any, expected: Any) -> None:
     """Anything else, a failure included, is "cannot tell"."""
     judge = JudgeAgreement(ScriptedChatModel(replies=[reply], repeat_last=True))
-    steps = partial(judge.judging, "q", "one", "other")
 
-    assert colour.run(lambda: run(steps()), lambda: arun(steps())) is expected
+    assert judged(judge, colour, "one", "other") is expected
 
 
 def test_braces_in_answers_stay_text() -> None:
@@ -272,10 +278,7 @@ async def failing_later(*_: str) -> bool:
 )
 def test_any_callable_will_do(colour: Colour, function: Any, expected: Any) -> None:
     """A function, a coroutine function or what returns an awaitable, in either colour."""
-    agreement = as_agreement(function)
-    steps = partial(agreement.judging, "q", "a", "a")
-
-    assert colour.run(lambda: run(steps()), lambda: arun(steps())) is expected
+    assert judged(as_agreement(function), colour, "a", "a") is expected
 
 
 @pytest.mark.parametrize("function", [later, Slow(), lambda _, one, other: later("", one, other)])

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 from langchain_intercascade import ConfigurationError, InterCascade
+from langchain_intercascade.errors import LessonRejectedError
+from langchain_intercascade.repository.admission import check_secrets
 from langchain_intercascade.strategy import Advice, Example, Kind, State, Strategy
 from langchain_intercascade.testing import Reply
+from langchain_intercascade.testing.simulated.families import FAMILIES
 from tests.cascades import UNSURE, Host
 from tests.unit_tests.learning.classroom import (
     ADD,
@@ -382,6 +385,56 @@ def test_the_final_answer_is_seen_wherever_it_stands(answer: str, step: str) -> 
         _, record = ask(cascade, "What do Anna and Ben see?")
 
     assert record["lesson"]["reason"] == "it holds the final answer"
+
+
+HARMLESS = [
+    *(
+        "3-5",
+        "2 x 3",
+        "2019-2024",
+        "in 2023-01-15 style",
+        "12/24/2023",
+        "10 20 30 40",
+        "8 16 32 64",
+    ),
+    *(
+        "0 1 1 2 3 5 8 13 21",
+        "1/2 3/4 5/6",
+        "(3 + 5) x 12 / 4 - 100",
+        "0101 1010",
+        "x = -12 345 678",
+    ),
+    *("1 000 000 - 2 500 000", "3.14159 2.71828", "For each token: look it up.", "01 02 03 04 05"),
+    *("The secret: work backwards.", "skip-the-irrelevant-parts-first", "pages 020-0345", "24 h"),
+    *("A password: at least eight signs.", "1234567890123", "100 200 300", "sk-learn and hf-hub"),
+]
+HARMFUL = [
+    *("0664 1234567", "+43 664 1234567", "(555) 123-4567", "555-123-4567", "06641234567"),
+    *("4111 1111 1111 1111.", "4111111111111111", "123-45-6789", "AT61 1904 3002 3457 3201"),
+    *("ines@example.com", "password: hunter2", "api_key=abc123def", "ghp_abcdefghijklmnopqrst12"),
+    *("sk-abcdefghijklmnop", "AKIAIOSFODNN7EXAMPLE", "-----BEGIN RSA PRIVATE KEY-----"),
+]
+
+
+def refused(text: str) -> bool:
+    """Whether a text is taken for somebody's secret."""
+    try:
+        check_secrets(f"Note that {text} counts.")
+    except LessonRejectedError:
+        return True
+    return False
+
+
+def test_numbers_of_ordinary_advice_are_nobodys_secret() -> None:
+    """A false alarm costs a strategy; a miss may cost more."""
+    told = [
+        text
+        for family in FAMILIES.values()
+        for text in (family.title, family.when, family.unless, family.idea, *family.steps)
+    ]
+
+    assert [text for text in (*HARMLESS, *told) if refused(text)] == []
+    assert [text for text in HARMFUL if not refused(text)] == []
 
 
 def test_sums_are_right() -> None:
