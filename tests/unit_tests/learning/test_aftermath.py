@@ -221,7 +221,6 @@ def test_a_strategy_is_kept_from_a_query_that_it_spoils(host: Host) -> None:
     assert counts(found.ledger["weak-model"]) == (0, 1, 1, 0)
     assert (record["strategies"], record["regime"]) == ([], "plain")
     assert "misleading here" in record["retrieval"]["reason"]
-    assert Outcome.MISLEADING.value == "it has misled on a query more like this one"
     assert other.content == "The answer is 6."  # its own query: there it is still shown
 
 

@@ -17,7 +17,7 @@ from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.label import Label, lot
 from langchain_intercascade.record import Regime
 from langchain_intercascade.threshold.base import ALWAYS_DEFER
-from langchain_intercascade.threshold.certification import SHARES, SIZES
+from langchain_intercascade.threshold.certification import CHECKS, SHARES, SIZES
 from langchain_intercascade.threshold.self_calibrating import SelfCalibrating
 
 AUDIT_RATE = 0.1
@@ -89,6 +89,7 @@ def plain(**options: Any) -> SelfCalibrating:
 def test_the_looks_spend_delta_and_no_more() -> None:
     assert len(SIZES) == len(SHARES)
     assert math.fsum(SHARES) == pytest.approx(1.0)
+    assert math.fsum(check.share for check in CHECKS) == pytest.approx(1.0)
 
 
 def test_an_unsafe_cut_is_as_rare_as_promised_and_coverage_is_near_the_best() -> None:
@@ -112,6 +113,42 @@ def test_if_nothing_is_safe_nothing_is_served() -> None:
     ]
 
     assert np.mean(served) <= 0.1 + 2 * math.sqrt(0.1 * 0.9 / runs)
+
+
+def test_what_was_wrong_before_it_learned_does_not_hold_it_back() -> None:
+    """A quarter of all labels is wrong, and of the newer half nearly none."""
+    threshold = plain()
+    play(threshold, 200, 1, risk=lambda _: 0.5)
+    early = threshold.standing("plain")
+
+    cuts = play(threshold, 250, 2, risk=lambda _: 0.02)
+
+    assert ("cold", "serving") == (early, threshold.standing("plain"))
+    assert cuts[-1] is not None
+    assert cuts[-1] < 0.3
+
+
+def test_while_it_learns_a_cut_is_as_rarely_unsafe_as_promised() -> None:
+    """Scores say nothing, and the risk of all answers falls, until at last it is safe."""
+    runs, unsafe, served = 60, 0, 0
+    falling = (0.4, 0.3, 0.24, 0.21, 0.08)
+    for seed in range(runs):
+        threshold = plain()
+        for stage, risk in enumerate(falling):
+            cuts = play(threshold, 200, 100 * seed + stage, risk=lambda _, now=risk: now)
+            unsafe += risk > TARGET and any(cut is not None for cut in cuts)
+        later = play(threshold, 800, 100 * seed + 99, risk=lambda _: 0.08)
+        served += later[-1] is not None
+
+    assert unsafe / runs <= 0.1 + 2 * math.sqrt(0.1 * 0.9 / runs)
+    assert served / runs > 0.9
+
+
+def test_a_surest_few_that_err_now_and_then_do_not_end_the_walk() -> None:
+    """Confidence says nothing, and one in twenty is wrong at any."""
+    served = [play(plain(), 850, seed, risk=lambda _: 0.05)[-1] for seed in range(20)]
+
+    assert all(cut is not None and cut < 0.3 for cut in served)
 
 
 def test_once_it_serves_the_sample_stays_like_the_traffic() -> None:
