@@ -12,7 +12,7 @@ DOCS := $(wildcard tests/test_readme.py tests/test_docs.py)
 # Packs for `make bench`: recorded answers of real models, in the form `intercascade bench` reads.
 PACKS := ../shared/data
 RESULTS := benchmarks/results
-MEASURED := retrieval harm usefulness guarantee online drift
+MEASURED := retrieval harm usefulness guarantee
 
 .DEFAULT_GOAL := help
 # Two checks at once would mix their output; each uses the cores well enough alone.

@@ -41,12 +41,18 @@ class Troubled(EdgeRepository):
 
     broken = False
     lost_replies = 0
+    meanwhile: Callable[[], None] | None = None
+    """Done once, after a document was read and before the reader gets it."""
 
     def reading_note(self, name: str, *, tenant: str) -> Steps[Any]:
         if self.broken:
             msg = "out of order"
             raise RepositoryError(msg)
-        return (yield from super().reading_note(name, tenant=tenant))
+        note = yield from super().reading_note(name, tenant=tenant)
+        if (doing := self.meanwhile) is not None:
+            self.meanwhile = None
+            doing()
+        return note
 
     def writing_note(self, name: str, data: Any, *, tenant: str, after: Any) -> Steps[bool]:
         written = yield from super().writing_note(name, data, tenant=tenant, after=after)
@@ -299,6 +305,27 @@ def test_many_threads_lose_nothing_and_keep_the_order(repository: Troubled) -> N
 
     assert "96 labels" in one.cut("plain").origin
     assert state(one) == state(fresh)
+
+
+@pytest.mark.parametrize("more", [5, CHUNK // 2])
+def test_a_reader_that_is_overtaken_hands_nothing_over_twice(
+    repository: Troubled, more: int
+) -> None:
+    """Another thread reads on while this one holds an older state, in this document or before."""
+    log = LabelLog(repository, tenant=TENANT, weak_model="weak")
+    taken: list[Entry] = []
+    written = [Entry(run_id=str(number)) for number in range(60 + more)]
+    run(log.appending(written[:60]))
+
+    def overtake() -> None:
+        run(log.appending(written[60:]))
+        run(log.reading(taken.extend))
+
+    repository.meanwhile = overtake
+    run(log.reading(taken.extend))
+    run(log.reading(taken.extend))
+
+    assert written == taken
 
 
 def test_a_log_that_is_none_is_refused(repository: Troubled) -> None:
