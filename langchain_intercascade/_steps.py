@@ -136,6 +136,11 @@ def pausing(seconds: float) -> Steps[None]:
     return either(lambda: time.sleep(seconds), lambda: asyncio.sleep(seconds))
 
 
+def nothing() -> Steps[None]:
+    """Ask nobody for anything, as steps."""
+    yield from ()
+
+
 def attempt(steps: Steps[T]) -> Steps[T | Fault]:
     """Run `steps`; a failure comes back as a `Fault` instead of being raised.
 

@@ -15,6 +15,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable, RunnableWithFallbacks
 from langchain_core.runnables.base import RunnableBindingBase
 
+from langchain_intercascade._steps import nothing
 from langchain_intercascade.agreement import (
     Agreement,
     AnswerAgreement,
@@ -26,7 +27,7 @@ from langchain_intercascade.confidence.custom import as_confidence
 from langchain_intercascade.costs import AlwaysStrong, Prices, Spending
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.learning.admission import Admission, AdmissionPolicy, Verifier
-from langchain_intercascade.learning.aftermath import Aftermath, nothing
+from langchain_intercascade.learning.aftermath import Aftermath
 from langchain_intercascade.learning.books import Books
 from langchain_intercascade.learning.canaries import Canaries
 from langchain_intercascade.learning.learner import Learner

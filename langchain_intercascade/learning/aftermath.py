@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from langchain_core.messages import AIMessage, BaseMessage
 
 from langchain_intercascade import prompts
-from langchain_intercascade._steps import Steps, overheard
+from langchain_intercascade._steps import Steps, nothing, overheard
 from langchain_intercascade.confidence.base import paid_for
 from langchain_intercascade.costs import model_name
 from langchain_intercascade.errors import ConfigurationError
@@ -56,12 +56,6 @@ REMEMBERED: Final = 2000
 """Runs that feedback can be given on by their id; older ones need their record."""
 
 Observer: TypeAlias = Callable[[Label], None]
-
-
-def nothing() -> Steps[None]:
-    """Do nothing, as steps."""
-    return
-    yield  # pragma: no cover - a step that asks nobody
 
 
 @dataclass(frozen=True, slots=True)

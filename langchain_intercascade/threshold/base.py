@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from langchain_intercascade._steps import Steps
+from langchain_intercascade._steps import Steps, nothing
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.label import Label
 from langchain_intercascade.record import Regime
@@ -71,8 +71,7 @@ class Threshold(ABC):
 
     def preparing(self) -> Steps[None]:
         """Do, before a cut is asked for, what needs the outside world; most do nothing."""
-        return
-        yield  # pragma: no cover - a step that asks nobody
+        return nothing()
 
     @abstractmethod
     def cut(self, regime: Regime) -> Cut:
@@ -92,7 +91,6 @@ class Threshold(ABC):
         del reason
         msg = f"{type(self).__name__} certifies nothing; only what `target_risk` makes does."
         raise ConfigurationError(msg)
-        yield  # pragma: no cover - a step that asks nobody
 
     def observe(self, label: Label) -> None:  # noqa: B027 - most thresholds learn nothing
         """Be told how a weak answer was; a threshold that learns nothing ignores it."""
