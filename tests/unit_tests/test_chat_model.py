@@ -213,8 +213,8 @@ def test_batches_keep_their_order_and_their_counts(colour: Colour) -> None:
         assert [answer.content for answer in answers] == ["Five."] * 24
         assert cascade.flush(timeout=30)
         taught = cascade.repository.scan(tenant="default")
-        assert 24 == sum(strategy.support for strategy in taught)
-        assert 1 == cascade.repository.count(tenant="default", states=[State.ACTIVE])
+        # Whether it is still active depends on how many of the 24 were shown it: it helped none.
+        assert [24] == [strategy.support for strategy in taught]
 
 
 def test_stop_and_other_arguments_reach_both_models(colour: Colour) -> None:
