@@ -7,6 +7,9 @@ READY := $(VENV)/.ready
 FLOOR := .venv-floor
 NEWEST := .venv-newest
 
+# One worker for each core; a worker that is done takes tests from the others.
+SPREAD := --numprocesses=auto --dist=worksteal
+
 DOCS := $(wildcard tests/test_readme.py tests/test_docs.py)
 
 # Packs for `make bench`: recorded answers of real models, in the form `intercascade bench` reads.
@@ -17,7 +20,7 @@ MEASURED := retrieval harm usefulness guarantee
 .DEFAULT_GOAL := help
 # Two checks at once would mix their output; each uses the cores well enough alone.
 .NOTPARALLEL:
-.PHONY: help venv demo studio test lint format type docs check bench measure lock test-floor test-newest build clean
+.PHONY: help venv demo studio test lint format type docs site check bench measure lock test-floor test-newest build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +41,7 @@ studio: $(READY) ## Serve the graph for LangGraph Studio, here, on http://127.0.
 	LANGGRAPH_CLI_NO_ANALYTICS=1 $(BIN)/langgraph dev $(ARGS)
 
 test: $(READY) ## Run every test and every example in docstrings and documentation
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 lint: $(READY) ## Check style, formatting and spelling
 	$(BIN)/ruff check
@@ -55,8 +58,11 @@ type: $(READY) ## Check types, strictly, in the package and its tests
 docs: $(READY) ## Run only the code in README and docs
 	$(if $(DOCS),$(BIN)/python -m pytest $(DOCS),@echo "There is no documented code to run yet.")
 
+site: $(READY) ## Build the documentation site into site/; broken links fail
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean --site-dir site
+
 # `test` covers the documentation too.  It comes last, so that the last line is pytest's.
-check: lint type test ## Run all that must pass before a change is done
+check: lint type site test ## Run all that must pass before a change is done
 
 bench: $(READY) ## Replay recorded answers of real models, and write benchmarks/results
 	@ls $(PACKS)/*.jsonl.gz > /dev/null 2>&1 || { echo "No packs in $(PACKS): see docs/packs.md."; exit 1; }
@@ -75,17 +81,17 @@ test-floor: $(READY) ## Run the tests on the lowest supported versions
 	$(PYTHON) -m venv $(FLOOR)
 	$(BIN)/pip --python $(FLOOR) install --quiet --no-compile \
 	    --group test --constraint constraints/floor.txt --editable '.[all,community]'
-	$(FLOOR)/bin/python -m pytest $(ARGS)
+	$(FLOOR)/bin/python -m pytest $(SPREAD) $(ARGS)
 
 test-newest: $(READY) ## Run the tests on the newest releases, whatever the lock says
 	$(BIN)/uv venv --quiet --clear --python $(PYTHON) $(NEWEST)
 	$(BIN)/uv pip install --quiet --python $(NEWEST) --upgrade --group test \
 	    --override constraints/newest.txt --editable '.[all,community]'
-	$(NEWEST)/bin/python -m pytest $(ARGS)
+	$(NEWEST)/bin/python -m pytest $(SPREAD) $(ARGS)
 
 build: $(READY) ## Build the wheel and the source distribution into dist/
 	$(BIN)/python -m build --no-isolation
 
 clean: ## Remove all that was made here
-	rm -rf $(VENV) $(FLOOR) $(NEWEST) dist .hypothesis .benchmarks .coverage .*_cache
+	rm -rf $(VENV) $(FLOOR) $(NEWEST) dist site .hypothesis .benchmarks .coverage .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

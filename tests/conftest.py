@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import pytest
 from langchain_core.runnables import Runnable
 
+from langchain_intercascade.testing.stub.server import StubServer
+
 T = TypeVar("T")
 
 
@@ -71,3 +73,14 @@ def host(request: pytest.FixtureRequest, colour: Colour) -> Any:
 def colours(event_loop_runner: asyncio.Runner) -> list[Colour]:
     """Both colours at once, for tests that compare them."""
     return [Colour(name, event_loop_runner) for name in ("sync", "async")]
+
+
+@pytest.fixture
+def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubServer]:
+    """A stub in OpenAI's place, under the names README and docs use."""
+    with StubServer() as server:
+        for name in ("gpt-4o-mini", "gpt-4o"):
+            server.model(name, lambda _: "3 hours 25 minutes")
+        monkeypatch.setenv("OPENAI_API_KEY", "test")
+        monkeypatch.setenv("OPENAI_API_BASE", server.base_url)
+        yield server

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,17 +18,6 @@ README = (ROOT / "README.md").read_text("utf-8")
 def blocks(language: str) -> list[str]:
     """The fenced blocks in one language."""
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
-
-
-@pytest.fixture
-def openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubServer]:
-    """A stub in OpenAI's place, under the names the README uses."""
-    with StubServer() as server:
-        for name in ("gpt-4o-mini", "gpt-4o"):
-            server.model(name, lambda _: "3 hours 25 minutes")
-        monkeypatch.setenv("OPENAI_API_KEY", "test")
-        monkeypatch.setenv("OPENAI_API_BASE", server.base_url)
-        yield server
 
 
 @pytest.mark.parametrize("code", blocks("python"))
