@@ -21,7 +21,7 @@ from langchain_intercascade.evaluation.stand_ins import stand_in_distiller
 from langchain_intercascade.record import RECORD_KEY
 from langchain_intercascade.testing import PRICES
 
-PROBES: Final = 300
+PROBES: Final = 150
 """Questions that are asked at each look, without learning from them, to estimate the risk."""
 
 EVERY: Final = 300
@@ -50,8 +50,15 @@ class WholeRun(NamedTuple):
 
 def run_ids(seed: int, n: int) -> list[str]:
     """Return ids for the runs of one stream; they decide which answers are audited."""
-    bits = np.random.default_rng([11, seed]).bytes(16 * n)
-    return [str(UUID(bytes=bits[16 * at : 16 * at + 16], version=4)) for at in range(n)]
+    digits = np.random.default_rng([11, seed]).bytes(16 * n).hex()
+    return [_uuid(digits[at : at + 32]) for at in range(0, 32 * n, 32)]
+
+
+def _uuid(digits: str) -> str:
+    """Return `digits` as an id of version 4, as `UUID` would, but some times faster."""
+    variant = "89ab"[int(digits[16], 16) & 3]
+    first, second, third = digits[:8], digits[8:12], f"4{digits[13:16]}"
+    return f"{first}-{second}-{third}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def whole_pair(stock: Stock, order: Ints, target: float, seed: int) -> WholeRun:
@@ -125,5 +132,5 @@ def _probed(cascade: InterCascade, stock: Stock, probes: Ints) -> tuple[float, f
 
 
 def _audits(cascade: InterCascade) -> int:
-    spent = cascade.spending().get("audit")
+    spent = cascade.spending().background.get("audit")
     return spent["calls"] if spent else 0

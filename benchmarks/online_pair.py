@@ -8,7 +8,8 @@ risk and the coverage of any cut, with the strategies stored by then, are known 
 
 What is simpler than in the cascade: a strategy is known by its family and by whether it
 carries the teacher's slip; every lesson is stored at once; the two nearest above a fixed
-floor are shown; none is suspended.  `benchmarks.online` runs the whole cascade beside it.
+floor are shown; none is suspended, nor audited more often while it is new.
+`benchmarks.online` runs the whole cascade beside it.
 """
 
 from __future__ import annotations
@@ -176,44 +177,53 @@ class Stock:
 
 
 class Taught:
-    """Which strategies are stored, and so what would be shown for each question of the stock."""
+    """Which strategies are stored, and so what would be shown for each question of the stock.
+
+    The two nearest of each question are kept up to date as strategies come in: few of them
+    change, and looking them up costs nothing.
+    """
 
     def __init__(self, stock: Stock) -> None:
         """Start with none."""
         self._stock = stock
-        self._kinds: list[int] = []
-        self._nearest = np.zeros((0, stock.size))
+        self._learnt: set[int] = set()
+        self._nearest: dict[int, Floats] = {}
+        self._near: Floats = np.full((2, stock.size), math.nextafter(FLOOR, 0.0))
+        self._kinds: Ints = np.full((2, stock.size), NOBODY)
 
     def learn(self, question: int) -> None:
         """Store what the strong model teaches on `question`; of a known kind, one more example."""
-        kind, row = int(self._stock.kinds[question]), self._stock.alike[question]
-        if kind in self._kinds:
-            at = self._kinds.index(kind)
-            self._nearest[at] = np.maximum(self._nearest[at], row)
+        if question in self._learnt:
             return
-        self._kinds.append(kind)
-        self._nearest = np.vstack([self._nearest, row])
+        self._learnt.add(question)
+        kind, row = int(self._stock.kinds[question]), self._stock.alike[question]
+        if kind not in self._nearest:
+            self._nearest[kind] = np.full(self._stock.size, -math.inf)
+        known = self._nearest[kind]
+        # Only where it comes closer than the second does it matter.
+        closer = np.flatnonzero(row > np.maximum(known, self._near[1]))
+        np.maximum(known, row, out=known)
+        if closer.size:
+            self._rank(kind, row[closer], closer)
+
+    def _rank(self, kind: int, now: Floats, where: Ints) -> None:
+        """Put `kind`, whose similarity is `now`, in its place at the questions of `where`."""
+        (first, second), (best, other) = self._near[:, where], self._kinds[:, where]
+        # A kind that leads stays there; one that overtakes the first makes it the second.
+        leads = best == kind
+        overtakes = ~leads & ((now > first) | (best == NOBODY))
+        self._near[1, where] = np.where(leads, second, np.where(overtakes, first, now))
+        self._kinds[1, where] = np.where(leads, other, np.where(overtakes, best, kind))
+        self._near[0, where] = np.where(leads | overtakes, now, first)
+        self._kinds[0, where] = np.where(leads | overtakes, kind, best)
 
     def shown(self, questions: Ints) -> Ints:
         """Return the kinds of the two strategies for each question, the nearest first."""
-        found = np.full((len(questions), 2), NOBODY)
-        if not self._kinds:
-            return found
-        near = self._nearest[:, questions]
-        order = np.argsort(-near, axis=0, kind="stable")[:2]
-        kinds = np.where(
-            np.take_along_axis(near, order, axis=0) >= FLOOR, np.array(self._kinds)[order], NOBODY
-        )
-        found[:, : kinds.shape[0]] = kinds.T
-        return found
+        return np.asarray(self._kinds[:, questions].T)
 
     def shown_one(self, question: int) -> tuple[int, int]:
         """Return the same for one question."""
-        near = self._nearest[:, question].tolist()
-        ranked = sorted(range(len(near)), key=near.__getitem__, reverse=True)[:2]
-        kinds = [self._kinds[at] for at in ranked if near[at] >= FLOOR]
-        first, second = [*kinds, NOBODY, NOBODY][:2]
-        return first, second
+        return int(self._kinds[0, question]), int(self._kinds[1, question])
 
     def said(self, questions: Ints) -> Said:
         """Return what the weak model says to `questions` with what it was taught."""

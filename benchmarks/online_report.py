@@ -6,16 +6,13 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from benchmarks.online_cascade import PROBES, WholeRun
 from benchmarks.online_pair import Floats
-from benchmarks.online_streams import Run
-
-DELTA: Final = 0.1
-"""Probability with which each promise may fail."""
+from benchmarks.online_streams import DELTA, ENOUGH, Run
 
 
 def summary(runs: Sequence[Run]) -> dict[str, Any]:
@@ -37,6 +34,9 @@ def summary(runs: Sequence[Run]) -> dict[str, Any]:
         "served_at": quantiles([run.served_at for run in runs]),
         "oracle_coverage": oracle,
         "share_of_oracle_coverage": interval(coverage / oracle) if oracle else None,
+        "enough": bool(oracle) and float(coverage.mean()) >= ENOUGH * oracle,
+        "labels_needed": quantiles([run.labels_needed for run in runs]),
+        "risk_of_all": interval(column("risk_of_all")),
         **{
             name: interval(column(name))
             for name in ("coverage", "strong_calls", "audits", "realised_risk")

@@ -102,8 +102,11 @@ def pooled(runs: Mapping[str, Drawn]) -> Drawn:
     )
 
 
-def summary(runs: Sequence[Drawn]) -> dict[str, Any]:
-    """Return means over seeds with 95 % intervals."""
+def summary(runs: Sequence[Drawn], audit_rate: float) -> dict[str, Any]:
+    """Return means over seeds with 95 % intervals.
+
+    `audits_of_new` are the audits for each question beyond those of a steady `audit_rate`.
+    """
     recorded = {name: each.recorded for name, each in runs[0].families.items()}
     useless = [name for name, effect in recorded.items() if effect <= CUT]
     fifths = range(len(next(iter(runs[0].families.values())).estimates))
@@ -120,6 +123,12 @@ def summary(runs: Sequence[Drawn]) -> dict[str, Any]:
         "accepted": interval([run.accepted / run.questions for run in runs]),
         "strong_calls": interval(
             [sum(run.calls.get(role, 0) for role in STRONG) / run.questions for run in runs]
+        ),
+        "audits_of_new": interval(
+            [
+                (run.calls.get("audit", 0) - audit_rate * run.accepted) / run.questions
+                for run in runs
+            ]
         ),
         "calls": {
             role: interval([run.calls.get(role, 0) / run.questions for run in runs])

@@ -112,7 +112,7 @@ def stream(corpus: Corpus, setting: Setting, seed: int, *, limit: int | None = N
             made = _made(cascade)
             estimates.append(believed(made, corpus.families))
             suspended.append(_ids(made, State.SUSPENDED))
-        calls.update({role: use["calls"] for role, use in cascade.spending().items()})
+        calls.update({role: use["calls"] for role, use in cascade.spending().background.items()})
     return Streamed(seen, estimates, suspended, made, calls)
 
 

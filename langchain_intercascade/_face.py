@@ -10,10 +10,12 @@ from langchain_intercascade._steps import attempt
 from langchain_intercascade._steps import run as run_steps
 
 if TYPE_CHECKING:
+    from langchain_intercascade.costs import Spending
     from langchain_intercascade.label import Label
     from langchain_intercascade.learning.stats import LearnerStats
     from langchain_intercascade.parts import Parts
-    from langchain_intercascade.record import DecisionRecord, RoleUse
+    from langchain_intercascade.record import DecisionRecord
+    from langchain_intercascade.resilience.tally import CascadeStats
 
 
 class Face:
@@ -84,7 +86,17 @@ class Face:
         return await arun_steps(steps)
 
     def threshold_report(self) -> list[str]:
-        """Say in sentences what is accepted now, what that promises, and on what grounds."""
+        """Say in sentences what is accepted now, what that promises, and what would loosen it.
+
+        For each regime, plain and augmented, by itself: on what data, and since when.  A
+        threshold that is kept in the repository is looked up there first.
+        """
+        run_steps(self._parts.threshold.preparing())
+        return self._parts.threshold.words()
+
+    async def athreshold_report(self) -> list[str]:
+        """See `threshold_report`."""
+        await arun_steps(self._parts.threshold.preparing())
         return self._parts.threshold.words()
 
     def recertify(self, reason: str) -> None:
@@ -101,27 +113,57 @@ class Face:
         """
         run_steps(self._parts.threshold.recertifying(reason))
 
-    def spending(self) -> dict[str, RoleUse]:
-        """Return what was spent in the background so far, by role: lessons, replays, audits.
+    async def arecertify(self, reason: str) -> None:
+        """See `recertify`."""
+        await arun_steps(self._parts.threshold.recertifying(reason))
 
-        What was spent while an answer was waiting is in that answer's decision record.
+    def spending(self, tenant: str | None = None) -> Spending:
+        """Return what was spent so far, by role and by tenant, what was saved, and what is left.
+
+        Its `cost` is the sum over the decision records of all answers, and what was spent in
+        the background: on lessons, replays, audits.
+
+        Args:
+            tenant: On whose behalf; everybody's if `None`.
         """
-        return self._parts.spending.by_role()
+        return self._parts.accounts.report(tenant)
 
-    def close(self) -> None:
-        """Stop learning after the lesson in progress, and give back a temporary repository.
+    def stats(self) -> CascadeStats:
+        """Return what was done so far, and how breakers, limits and the learner stand.
 
-        Lessons that were not learned yet stay pending in the repository.
+        Cheap and safe to call from any thread, at any time: a few counters are read.
         """
-        self._parts.learner.close()
+        guards = self._parts.safeguards
+        return guards.tally.stats(
+            breakers={name: breaker.state() for name, breaker in guards.breakers.items()},
+            slots={name: slots.state() for name, slots in guards.slots.items()},
+            lessons=self._parts.learner.stats(),
+        )
+
+    def close(self, timeout: float | None = 0.0) -> int:
+        """Stop learning, and give back a temporary repository.
+
+        From now on no lesson is taken to be learned in the background; what is in progress is
+        finished, for some seconds at most.  Lessons that were not learned stay pending in the
+        repository, for the next cascade over it.
+
+        Args:
+            timeout: Seconds in which the lessons that wait are still learned; until all are if
+                `None`.  By default they are left.
+
+        Returns:
+            How many lessons are left pending of those that were queued here.
+        """
+        left = self._parts.learner.close(drain=timeout)
         # What cannot be written any more was only a count of uses.
         run_steps(attempt(self._parts.aftermath.settling()))
         if self._owns_repository:
             self._parts.repository.close()
+        return left
 
-    async def aclose(self) -> None:
+    async def aclose(self, timeout: float | None = 0.0) -> int:  # noqa: ASYNC109 - the twin of `close`
         """See `close`."""
-        await asyncio.to_thread(self.close)
+        return await asyncio.to_thread(self.close, timeout)
 
     def __enter__(self) -> Self:
         """Return itself, to be closed at the end of the block."""

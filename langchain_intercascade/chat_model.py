@@ -15,6 +15,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -37,6 +38,7 @@ from langchain_intercascade.graph import build_graph
 from langchain_intercascade.parts import DEFAULT_ADMISSION, Options, Parts, build_parts
 from langchain_intercascade.record import RECORD_KEY, DecisionRecord
 from langchain_intercascade.state import Learning, Run, Settings
+from langchain_intercascade.threshold.levels import thresholds_of
 from langchain_intercascade.walk import walk
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from langchain_intercascade.state import CascadeState
 
 _SCOPE = "inter_cascade_scope"
+_SHARED = ("learner", "accounts", "safeguards")
 
 AnyAnswer = TypeVar("AnyAnswer", AIMessage, AIMessageChunk)
 
@@ -110,6 +113,9 @@ class InterCascade(Face, BaseChatModel):
     deferred until a threshold is certified from its own traffic; see `threshold_report`."""
     delta: float = 0.1
     """Probability with which that promise may fail."""
+    on_abstain: Literal["wrong", "skip"] = "wrong"
+    """What an answer counts for in that promise if nobody can judge it: as `"wrong"`, so that the
+    promise covers every accepted answer, or for nothing, so that it is not about such answers."""
     tenant: str = "default"
     """Whose strategies are used and added to; tenants never see one another's."""
     k: int = 2
@@ -142,7 +148,8 @@ class InterCascade(Face, BaseChatModel):
     """Share of the queries that go without their strategies, to learn whether those help."""
     audit_rate: float | None = Field(default=None, repr=False)
     """Share of the accepted answers about which the strong model is asked afterwards; if `None`,
-    .05 with `target_risk`, which needs them, and else none."""
+    .05 with `target_risk`, which needs them, and else none. Of the first 20 uses of a strategy four
+    times as many are."""
     learning: Learning = "background"
     """When lessons are distilled: `"background"`, `"inline"`, `"observe"` or `"off"`."""
     distiller: Any = None
@@ -152,12 +159,20 @@ class InterCascade(Face, BaseChatModel):
     query_from: Callable[[Sequence[BaseMessage]], str] | None = Field(default=None, repr=False)
     """Makes the text to retrieve by out of the messages; the last human message if `None`."""
     prices: Any = Field(default=None, repr=False)
-    """Dollars per million tokens by model name, `{"gpt-4o-mini": (0.15, 0.60)}`, or `Prices`."""
+    """Dollars per million tokens by model name, `{"gpt-4o-mini": (0.15, 0.60)}`, before those of
+    the bundled table; or `Prices`."""
+    budget: Any = Field(default=None, repr=False)
+    """What may be spent on a query, in an hour and in a day, as a `Budget`."""
     tool_calls: Any = "defer"
     """A weak tool call has no log-probabilities: `"defer"` it, `"accept"` it if it is valid, or
     score it with another confidence function."""
     strategies_with_tools: bool = False
     """Whether calls with tools get strategies too."""
+    timeouts: Any = Field(default=None, repr=False)
+    """After how many seconds nobody waits for a call any more, by what it is for, as `Timeouts`
+    or `{"weak": 5, "strong": 60}`; the models' own timeouts hold besides."""
+    max_concurrency: Any = Field(default=None, repr=False)
+    """How many calls of each model may be in flight at once: `{"weak": 64, "strong": 16}`."""
     advise: bool = False
     """Let the strong model first guide the weak one to an answer; it answers if that fails."""
     temperature: float | None = None
@@ -168,6 +183,10 @@ class InterCascade(Face, BaseChatModel):
     """Whether `invoke` streams too, as with any chat model."""
     learner: Any = Field(default=None, repr=False, exclude=True)
     """The background learner; made if `None`, and shared with configured copies."""
+    accounts: Any = Field(default=None, repr=False, exclude=True)
+    """What was spent, and what is left of the budget; likewise."""
+    safeguards: Any = Field(default=None, repr=False, exclude=True)
+    """Breakers, limits and counters; likewise."""
 
     _parts: Parts = PrivateAttr()
     _owns_repository: bool = PrivateAttr(default=False)
@@ -181,17 +200,18 @@ class InterCascade(Face, BaseChatModel):
         super().__init__(**fields)
         # Not in a validator: pydantic would wrap our errors in its own.
         self._owns_repository = self.repository is None
-        told = {name: getattr(self, name) for name in (*Options.__annotations__, "learner")}
+        told = {name: getattr(self, name) for name in (*Options.__annotations__, *_SHARED)}
         self._parts = build_parts(self.weak, self.strong, **told)
         # Kept as fields, so that copies made by `configurable_fields` share them.
-        self.repository, self.learner = self._parts.repository, self._parts.learner
+        for name in ("repository", *_SHARED):
+            setattr(self, name, getattr(self._parts, name))
 
     @classmethod
     def from_models(
         cls,
         models: Sequence[Any],
         *,
-        thresholds: Sequence[Any] | None = None,
+        thresholds: Sequence[Any] | str | Path | None = None,
         repository: Any = None,
         **options: Any,
     ) -> Self:
@@ -203,7 +223,8 @@ class InterCascade(Face, BaseChatModel):
 
         Args:
             models: Two or more models, each as for `weak`.
-            thresholds: One for each model but the last; the default for each if `None`.
+            thresholds: One for each model but the last, or the file that `intercascade calibrate`
+                wrote for them; the default for each if `None`.
             repository: As for a single cascade.
             **options: As for a single cascade; they hold for every level.
 
@@ -218,7 +239,7 @@ class InterCascade(Face, BaseChatModel):
             'two'
         """
         *weaker, model = models
-        cuts = [None] * len(weaker) if thresholds is None else list(thresholds)
+        cuts = [None] * len(weaker) if thresholds is None else list(thresholds_of(thresholds))
         if not weaker or len(cuts) != len(weaker):
             msg = (
                 f"A cascade needs two models or more and a threshold for each but the last, not "
@@ -383,16 +404,14 @@ class InterCascade(Face, BaseChatModel):
         model = self.bind(**{STRUCTURED: structured}, ls_structured_output_format=shown, **kwargs)
         return parsed_by(model, StructuredParser(of=schema), include_raw=include_raw)
 
-    def close(self) -> None:
-        """Stop learning after the lesson in progress, and give back a temporary repository.
+    def close(self, timeout: float | None = 0.0) -> int:
+        """Stop learning, and give back a temporary repository; see `Face.close`.
 
-        Lessons that were not learned yet stay pending in the repository. Cascades
-        inside this one are closed too.
+        Cascades inside this one are closed too, each within the time.
         """
-        super().close()
-        for inner in (self.weak, self.strong):
-            if isinstance(inner, InterCascade):
-                inner.close()
+        left = super().close(timeout)
+        inner = [each for each in (self.weak, self.strong) if isinstance(each, InterCascade)]
+        return left + sum(each.close(timeout) for each in inner)
 
     # What LangChain calls.
 

@@ -5,6 +5,9 @@
     │   ├── TenantError                   the tenant is missing or is not a plain, non-empty string
     │   └── EncoderMismatchError          the repository was written with another encoder
     ├── StrongModelError                  the strong model failed; carries the weak answer, if any
+    ├── BudgetExceededError               asking the strong model would cost too much; likewise
+    ├── CallTimeoutError (TimeoutError)   a call took longer than `timeouts=` allows
+    │   └── NoSlotError                   too many calls were in flight, and none ended in time
     ├── BrokenStreamError                 a reply broke off after part of it had been handed out
     ├── RepositoryError                   the repository cannot serve right now
     │   ├── RepositoryLockedError         another process owns the folder
@@ -64,6 +67,39 @@ class StrongModelError(InterCascadeError):
         super().__init__(message)
         self.weak_answer = weak_answer
         self.confidence = confidence
+
+
+class BudgetExceededError(InterCascadeError):
+    """Asking the strong model would go beyond the budget, so the cascade has no answer to give.
+
+    Attributes:
+        weak_answer: The weak answer that the gate had deferred, or `None` when
+            the weak model had not produced one.
+        confidence: The weak answer's confidence, or `None` when it had none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        weak_answer: AIMessage | None = None,
+        confidence: float | None = None,
+    ) -> None:
+        """Remember what the weak model had to offer."""
+        super().__init__(message)
+        self.weak_answer = weak_answer
+        self.confidence = confidence
+
+
+class CallTimeoutError(InterCascadeError, TimeoutError):
+    """A model, the encoder or the repository took longer than `timeouts=` allows."""
+
+
+class NoSlotError(CallTimeoutError):
+    """As many calls were in flight as `max_concurrency=` allows, and none ended in time.
+
+    Nobody is at fault but the load, so no circuit breaker counts it.
+    """
 
 
 class BrokenStreamError(InterCascadeError):

@@ -44,6 +44,7 @@ class Label:
         query: The text that strategies were retrieved by.
         weak_name: What the weak model called itself in its answer; may be empty.
         strong_name: The same of the strong model.
+        at: When it was written down, ISO 8601; empty for now.
     """
 
     run_id: str
@@ -61,6 +62,7 @@ class Label:
     query: str = ""
     weak_name: str = ""
     strong_name: str = ""
+    at: str = ""
 
 
 def label_of(

@@ -24,7 +24,19 @@ from langchain_intercascade.agreement import (
     as_agreement,
 )
 from langchain_intercascade.confidence.custom import as_confidence
-from langchain_intercascade.costs import AlwaysStrong, Prices, Spending
+from langchain_intercascade.costs import (
+    BUNDLED,
+    Accounts,
+    Allowance,
+    AlwaysStrong,
+    Budget,
+    Prices,
+    StrongEstimate,
+    accounts_of,
+    check_priced,
+    metered,
+    provider_of,
+)
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.learning.admission import Admission, AdmissionPolicy, Verifier
 from langchain_intercascade.learning.aftermath import Aftermath
@@ -32,8 +44,10 @@ from langchain_intercascade.learning.books import Books
 from langchain_intercascade.learning.canaries import Canaries
 from langchain_intercascade.learning.learner import Learner
 from langchain_intercascade.learning.leases import next_number, owner_name
+from langchain_intercascade.learning.pledge import Pledge
 from langchain_intercascade.learning.promise import Promise
 from langchain_intercascade.learning.upkeep import Upkeep
+from langchain_intercascade.nodes.accounting import accounted, thrifty, within_budget
 from langchain_intercascade.nodes.advising import advising
 from langchain_intercascade.nodes.afterwards import (
     after_accepting,
@@ -54,8 +68,10 @@ from langchain_intercascade.nodes.store import Storing, store
 from langchain_intercascade.nodes.strong_generate import OnStrongError, strong_generate
 from langchain_intercascade.nodes.weak_generate import weak_generate
 from langchain_intercascade.prompts import VERSION as PROMPTS_VERSION
+from langchain_intercascade.repository.embeddings import HashingEmbeddings
 from langchain_intercascade.repository.fingerprint import fingerprinting
 from langchain_intercascade.repository.retrieval import Floors
+from langchain_intercascade.resilience.safeguards import Safeguards
 from langchain_intercascade.state import MAX_K, Body, Learning, Run
 from langchain_intercascade.strategy import checked_tenant
 from langchain_intercascade.threshold.base import (
@@ -63,8 +79,14 @@ from langchain_intercascade.threshold.base import (
     Threshold,
     ThresholdValue,
 )
+from langchain_intercascade.threshold.bounds import checked_delta, checked_target
 from langchain_intercascade.threshold.file import Binding, threshold_of
-from langchain_intercascade.threshold.self_calibrating import AUDIT_RATE, SelfCalibrating
+from langchain_intercascade.threshold.self_calibrating import (
+    AUDIT_RATE,
+    REGIMES,
+    SelfCalibrating,
+    checked_abstain,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +96,7 @@ if TYPE_CHECKING:
     from langchain_intercascade.confidence.base import ConfidenceFunction
     from langchain_intercascade.costs import Price
     from langchain_intercascade.repository.base import StrategyRepository
+    from langchain_intercascade.threshold.watch import OnAbstain
 
 Model: TypeAlias = "Runnable[Any, AIMessage] | str"
 
@@ -105,6 +128,7 @@ class Options(TypedDict, total=False):
     threshold: Threshold | ThresholdValue | None
     target_risk: float | None
     delta: float
+    on_abstain: OnAbstain
     tenant: str
     shared: str | None
     k: int
@@ -124,6 +148,9 @@ class Options(TypedDict, total=False):
     on_strong_error: OnStrongError
     query_from: QueryFrom | None
     prices: Mapping[str, Price | tuple[float, float]] | Prices | None
+    budget: Budget | None
+    timeouts: Any
+    max_concurrency: Any
     tool_calls: Any
     strategies_with_tools: bool
     advise: bool
@@ -139,7 +166,8 @@ class Parts:
         repository: Where the strategies live.
         learner: Learns in the background.
         aftermath: Finds out how weak answers were, and takes feedback.
-        spending: What was spent where no answer was waiting.
+        accounts: What was spent, and what is left of the budget.
+        safeguards: Breakers, limits and counters.
         threshold: Says what is accepted.
         weak_model: Name of the weak model, for people.
         strong_model: Name of the strong model, for people.
@@ -150,7 +178,8 @@ class Parts:
     repository: StrategyRepository
     learner: Learner
     aftermath: Aftermath
-    spending: Spending
+    accounts: Accounts
+    safeguards: Safeguards
     threshold: Threshold
     weak_model: str
     strong_model: str
@@ -165,6 +194,7 @@ def build_parts(
     threshold: Threshold | ThresholdValue | None = None,
     target_risk: float | None = None,
     delta: float = 0.1,
+    on_abstain: OnAbstain = "wrong",
     tenant: str = "default",
     shared: str | None = None,
     k: int = 2,
@@ -184,36 +214,54 @@ def build_parts(
     on_strong_error: OnStrongError = "raise",
     query_from: QueryFrom | None = None,
     prices: Mapping[str, Price | tuple[float, float]] | Prices | None = None,
+    budget: Budget | None = None,
+    timeouts: Any = None,
+    max_concurrency: Any = None,
     tool_calls: Any = "defer",
     strategies_with_tools: bool = False,
     advise: bool = False,
     learner: Learner | None = None,
+    accounts: Accounts | None = None,
+    safeguards: Safeguards | None = None,
 ) -> Parts:
     """Put a cascade together; the arguments are those of `InterCascade`.
 
     Raises:
         ConfigurationError: Something can never work as configured.
     """
+    guards = safeguards or Safeguards(timeouts=timeouts, max_concurrency=max_concurrency)
     given_weak = as_model(weak, "weak")
-    scorer = as_confidence(confidence).bound_to(given_weak)
-    for_tools = _tool_call_policy(tool_calls, given_weak)
+    scored_by = guards.model(given_weak, "confidence", "weak")
+    scorer = as_confidence(confidence).bound_to(scored_by)
+    for_tools = _tool_call_policy(tool_calls, scored_by)
     strong_runnable = as_model(strong, "strong")
     teacher = as_model(distiller, "distiller") if distiller else terminal(strong_runnable)
     weak_runnable = prepared_weak(given_weak, *_needs(scorer, for_tools))
-    table = prices if isinstance(prices, Prices) else Prices(prices)
+    table = prices if isinstance(prices, Prices) else Prices(prices, table=BUNDLED)
     where = repository if repository is not None else _temporary_repository()
     weak_model, strong_model = name_of(weak_runnable), name_of(terminal(strong_runnable))
+    provider = provider_of(terminal(strong_runnable))
+    comparing = as_agreement(agreement)
+    policy = checked_abstain(on_abstain)
+    rate = AUDIT_RATE if audit_rate is None else audit_rate
     cut = (
         _threshold(threshold)
         if target_risk is None
         else _promise(
             where,
-            weak_model,
             tenant,
             threshold,
-            target_risk=target_risk,
-            delta=delta,
-            audit_rate=audit_rate,
+            weak_model=weak_model,
+            strong_model=strong_model,
+            confidence=scorer.method,
+            agreement=comparing.method,
+            prompts=str(PROMPTS_VERSION),
+            target_risk=checked_target(target_risk),
+            delta=checked_delta(delta),
+            audit_rate=_checked_share("audit_rate", rate),
+            # Without strategies every answer is plain: no part of delta is kept for others.
+            regimes=REGIMES if k else ("plain",),
+            on_abstain=policy,
         )
     )
     cut.check(
@@ -226,12 +274,17 @@ def build_parts(
         partial(fingerprinting, where, tenants=list(filter(None, (tenant, shared))), k=k),
     )
     audits = _audits(cut, audit_rate)
-    floors, spending = Floors(where), Spending(table)
+    accounts = accounts or _accounts(
+        table, budget, where, weak=weak_runnable, strong=strong_runnable, distiller=teacher
+    )
+    taught_by = partial(guards.model, teacher, pool="distiller" if distiller else "strong")
+    floors = Floors(where)
     admitting = Admission(
         policy=admission,
-        agreement=_admission_agreement(agreement, teacher),
-        replay=replay_by(weak_runnable),
+        agreement=_admission_agreement(agreement, taught_by("replay")),
+        replay=replay_by(guards.model(weak_runnable, "replay", "weak")),
         verifier=verifier,
+        weak_model=weak_model,
         faithful=faithful,
         keep_examples=keep_examples,
         lifetime=lifetime,
@@ -239,7 +292,7 @@ def build_parts(
     canaries = Canaries(where, admitting)
     guarding = guarding_by(canaries, floors)
     distilling = Distilling(
-        distiller=teacher,
+        distiller=taught_by("distill"),
         repository=where,
         admission=admitting,
         guarding=guarding,
@@ -247,7 +300,8 @@ def build_parts(
         prices=table,
     )
     storing = Storing(where, admitting, guarding)
-    learning_one = learning_by(distilling, storing, spending)
+    frugal = thrifty(distilling, where, accounts)
+    learning_one = learning_by(frugal, storing, accounts)
     learner = learner or Learner(learning_one, where)
     upkeep = Upkeep(where, floors, learner, max_strategies=_checked_cap(max_strategies))
     aftermath = Aftermath(
@@ -256,31 +310,39 @@ def build_parts(
         admitting,
         learner,
         canaries,
-        agreement=as_agreement(agreement),
-        ask_strong=asking_again(strong_runnable),
+        agreement=comparing,
+        ask_strong=asking_again(guards.model(strong_runnable, "audit", "strong")),
         weak_model=weak_model,
         strong_model=strong_model,
-        spending=spending,
+        accounts=accounts,
         shared=shared,
         audit_rate=audits,
         observers=(cut.observe,),
         settled=cut.syncing if isinstance(cut, Promise) else nothing,
+        meeting=cut.meeting,
     )
-    weak_body = weak_generate(weak_runnable, prices=table)
+    weak_body = weak_generate(
+        guards.model(weak_runnable, "weak", "weak"), prices=table, breaker=guards.breakers["weak"]
+    )
     gate_body = confidence_gate(
         scorer,
         cut,
-        always_strong=AlwaysStrong(table, strong_model),
+        always_strong=AlwaysStrong(table, strong_model, provider),
         prices=table,
         tool_calls=for_tools,
+        guard=guards.guard("confidence"),
         accepted=after_accepting(aftermath),
     )
-    helping = advising(teacher, weak_body, gate_body, strong_model=strong_model, prices=table)
+    helping = advising(
+        taught_by("advise"), weak_body, gate_body, strong_model=strong_model, prices=table
+    )
     nodes = Nodes(
         retrieve_strategies(
             where,
             query_from=query_from or last_human_text,
             with_tools=strategies_with_tools,
+            breaker=guards.breakers["repository"],
+            guard=guards.guard("retrieval"),
             floors=floors,
             weak_model=weak_model,
             shared=None if shared is None else checked_tenant(shared),
@@ -291,7 +353,7 @@ def build_parts(
         weak_body,
         gate_body,
         strong_generate(
-            strong_runnable,
+            guards.model(strong_runnable, "strong", "strong"),
             where,
             strong_model=strong_model,
             prices=table,
@@ -299,8 +361,9 @@ def build_parts(
             # A name of its own: what is learned before an answer is no business of the learner.
             owner=partial(owner_name, next_number()),
             advise=helping if advise else None,
+            meeting=cut.meeting,
         ),
-        distill_strategy(distilling, learner=learner, prices=table),
+        distill_strategy(frugal, learner=learner, prices=table),
         store(storing, prices=table, afterwards=after_deferring(aftermath, upkeep)),
     )
     run = Run(
@@ -309,21 +372,29 @@ def build_parts(
         min_similarity=_checked_floor(min_similarity),
         learning=learning,
     )
-    return Parts(nodes, run, where, learner, aftermath, spending, cut, weak_model, strong_model)
+    estimate = StrongEstimate(
+        table, strong_model, provider, of_cascade=accounts_of(strong_runnable) is not None
+    )
+    nodes = _accounted(nodes, accounts, estimate)
+    nodes = Nodes(**{n: guards.tally.counted(n, body) for n, body in nodes._asdict().items()})
+    return Parts(
+        nodes, run, where, learner, aftermath, accounts, guards, cut, weak_model, strong_model
+    )
 
 
-def as_model(given: Model, role: str) -> Runnable[Any, AIMessage]:
+def as_model(given: Model, role: str, **params: Any) -> Runnable[Any, AIMessage]:
     """Return `given` as something that answers messages with a message.
 
     Args:
         given: A chat model, any `Runnable` around one, or a string for `init_chat_model`.
         role: What the model is for, for the message.
+        **params: What a model that is given as a string is made with, such as `temperature`.
 
     Raises:
         ConfigurationError: It is none of these, or `langchain` is needed and missing.
     """
     if isinstance(given, str):
-        return _from_string(given, role)
+        return _from_string(given, role, params)
     if isinstance(given, Runnable):
         return given
     msg = (
@@ -394,7 +465,7 @@ def name_of(model: Runnable[Any, Any]) -> str:
     return next((name for name in names if isinstance(name, str) and name), type(model).__name__)
 
 
-def _from_string(name: str, role: str) -> Runnable[Any, AIMessage]:
+def _from_string(name: str, role: str, params: Mapping[str, Any]) -> Runnable[Any, AIMessage]:
     try:
         from langchain.chat_models import init_chat_model  # noqa: PLC0415 - an extra, and slow to import
     except ImportError as error:
@@ -404,7 +475,7 @@ def _from_string(name: str, role: str) -> Runnable[Any, AIMessage]:
         )
         raise ConfigurationError(msg) from error
     try:
-        return cast("Runnable[Any, AIMessage]", init_chat_model(name))
+        return cast("Runnable[Any, AIMessage]", init_chat_model(name, **params))
     except Exception as error:  # each provider complains of a missing key in its own way
         if (key := _KEY_NAME.search(str(error))) is not None:
             msg = f"{role}={name!r} needs a key: set the environment variable {key[0]}."
@@ -417,6 +488,46 @@ def _needs(*scorers: ToolCallPolicy | ConfidenceFunction) -> tuple[bool, int]:
     """Return whether any of `scorers` needs log-probabilities, and of how many candidates."""
     asked = [each for each in scorers if not isinstance(each, str)]
     return any(each.needs_logprobs for each in asked), max(each.top_logprobs for each in asked)
+
+
+def _accounts(
+    prices: Prices,
+    budget: Budget | None,
+    repository: StrategyRepository,
+    **models: Runnable[Any, AIMessage],
+) -> Accounts:
+    """Return accounts in which nothing is spent yet.
+
+    Raises:
+        ConfigurationError: `budget` is no budget, or the price of one of `models` is unknown.
+    """
+    if budget is not None:
+        if not isinstance(budget, Budget):
+            msg = f"budget={budget!r} must be a Budget, such as Budget(per_day=20)."
+            raise ConfigurationError(msg)
+        check_priced(prices, {role: (model, name_of(model)) for role, model in models.items()})
+    encoder = repository.encoder
+    free = isinstance(encoder.embeddings, HashingEmbeddings)
+    meter, uncounted = metered(encoder.embeddings, prices, label=encoder.label, free=free)
+    inside = (accounts_of(models["weak"]), accounts_of(models["strong"]))
+    return Accounts(
+        prices,
+        allowance=None if budget is None else Allowance(budget),
+        beneath=[each for each in inside if each is not None],
+        embedding=meter,
+        uncounted=uncounted,
+    )
+
+
+def _accounted(nodes: Nodes, accounts: Accounts, estimate: StrongEstimate) -> Nodes:
+    """Return `nodes` with their spending counted, and kept within the budget if there is one."""
+    first, *others = nodes._asdict().items()
+    counted = {name: accounted(name, body, accounts) for name, body in others}
+    if accounts.allowance is not None:
+        counted["strong_generate"] = within_budget(
+            counted["strong_generate"], accounts, estimate, accounts.allowance
+        )
+    return Nodes(first[1], **counted)
 
 
 def _tool_call_policy(
@@ -438,25 +549,16 @@ def _threshold(given: Threshold | ThresholdValue | None) -> Threshold:
 
 
 def _promise(
-    repository: StrategyRepository,
-    weak_model: str,
-    tenant: str,
-    threshold: object,
-    *,
-    target_risk: float,
-    delta: float,
-    audit_rate: float | None,
+    repository: StrategyRepository, tenant: str, threshold: object, **pledged: Any
 ) -> Promise:
-    """Return the threshold that keeps to `target_risk` by itself."""
+    """Return the threshold that keeps by itself to the pledge that is made of `pledged`."""
     if threshold is not None:
         msg = (
-            f"threshold={threshold!r} and target_risk={target_risk!r} were both given: either the "
-            "threshold is yours, or it is found for the risk that you allow."
+            f"threshold={threshold!r} and target_risk={pledged['target_risk']!r} were both given: "
+            "either the threshold is yours, or it is found for the risk that you allow."
         )
         raise ConfigurationError(msg)
-    rate = AUDIT_RATE if audit_rate is None else audit_rate
-    make = partial(SelfCalibrating, target_risk, delta=delta, audit_rate=rate)
-    return Promise(make, repository, tenant=checked_tenant(tenant), weak_model=weak_model)
+    return Promise(Pledge(**pledged), repository, tenant=checked_tenant(tenant))
 
 
 def _audits(cut: Threshold, given: float | None) -> float:

@@ -20,7 +20,9 @@ RECORD_KEY: Final = "inter_cascade"
 
 Route: TypeAlias = Literal["weak", "strong"]
 Regime: TypeAlias = Literal["plain", "augmented"]
-Role: TypeAlias = Literal["weak", "strong", "distill", "advise", "confidence", "replay", "audit"]
+Role: TypeAlias = Literal[
+    "weak", "strong", "distill", "advise", "confidence", "replay", "audit", "embedding"
+]
 
 Reason: TypeAlias = Literal[
     "accepted",  # confidence >= threshold
@@ -28,6 +30,7 @@ Reason: TypeAlias = Literal[
     "no_confidence",  # the weak answer came without a usable score
     "always_defer",  # the threshold says that nothing is safe to accept
     "weak_failed",  # the weak model raised, timed out or was unreachable
+    "weak_paused",  # the weak model failed again and again, and is left alone for a while
     "weak_refused",  # the weak model declined or was filtered
     "weak_incomplete",  # the weak answer was empty or cut off
     "weak_invalid",  # the weak answer fits neither the tools nor the schema
@@ -36,6 +39,7 @@ Reason: TypeAlias = Literal[
     "forced",  # the caller asked for this route
     "observing",  # learning="observe": the strong model always serves
     "strong_failed",  # degraded: on_strong_error="weak" returned the deferred weak answer
+    "over_budget",  # degraded: the budget did not allow for the strong model
 ]
 
 LessonState: TypeAlias = Literal[
@@ -136,7 +140,8 @@ class DecisionRecord(TypedDict):
         route: Who wrote the answer.
         reason: Why that route, as one of a few fixed words.
         explanation: The same as a sentence for people.
-        degraded: Whether this is a deferred weak answer served because the strong model failed.
+        degraded: Whether this is a deferred weak answer served because the strong model failed,
+            or the budget did not allow for it.
         confidence: The weak answer's score in [0, 1], `None` when it had none.
         confidence_method: The confidence function's name.
         threshold: What the score was compared with; `"always_defer"` when nothing is safe.

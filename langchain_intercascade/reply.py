@@ -57,11 +57,9 @@ def configuration_fault(error: Exception) -> bool:
     Providers' clients agree on the HTTP status; the newer `langchain_core`
     errors carry it in their names.
     """
+    if too_much(error):
+        return False
     names = {kind.__name__ for kind in type(error).__mro__}
-    if any("ContextOverflow" in name for name in names):
-        return False
-    if str(getattr(error, "code", "")) in {"content_filter", "context_length_exceeded"}:
-        return False
     status = getattr(error, "status_code", None)
     if status in _NEVER_WORKS | _INVALID:
         return True
@@ -74,6 +72,14 @@ def configuration_fault(error: Exception) -> bool:
             "ModelInvalidRequestError",
         }
     )
+
+
+def too_much(error: Exception) -> bool:
+    """Say whether `error` means that this very prompt is too long, or was filtered."""
+    names = (kind.__name__ for kind in type(error).__mro__)
+    if any("ContextOverflow" in name for name in names):
+        return True
+    return str(getattr(error, "code", "")) in {"content_filter", "context_length_exceeded"}
 
 
 def invalid_request(error: Exception) -> bool:

@@ -41,13 +41,16 @@ class Attempt(TypedDict):
 
     Attributes:
         message: The weak answer, or `None` if the weak model gave none.
-        reason: Why there is nothing to gate: `weak_failed`, `weak_refused`,
+        reason: Why there is nothing to gate: `weak_failed`, `weak_paused`, `weak_refused`,
             `weak_incomplete` or `weak_invalid`; `None` if there is something.
         detail: The same in words.
     """
 
     message: AIMessage | None
-    reason: Literal["weak_failed", "weak_refused", "weak_incomplete", "weak_invalid"] | None
+    reason: (
+        Literal["weak_failed", "weak_paused", "weak_refused", "weak_incomplete", "weak_invalid"]
+        | None
+    )
     detail: str
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from langchain_intercascade.cli import given
-from langchain_intercascade.cli.calibrate_report import Result, as_json, as_words
+from langchain_intercascade.cli.calibrate_report import as_json, as_words
 from langchain_intercascade.cli.calibrate_run import Asked, run_calibration
 from langchain_intercascade.cli.options import (
     ApiKeyOption,
@@ -28,6 +28,7 @@ from langchain_intercascade.evaluation.questions import Questions, read_question
 from langchain_intercascade.repository.edge import EdgeRepository
 from langchain_intercascade.testing import PRICES
 from langchain_intercascade.threshold.bounds import checked_delta, checked_target
+from langchain_intercascade.threshold.self_calibrating import checked_abstain
 
 if TYPE_CHECKING:
     from langchain_intercascade.repository.base import StrategyRepository
@@ -40,7 +41,11 @@ def calibrate(
     *,
     data: Annotated[Path, typer.Option(metavar="FILE", help="Questions, one JSON object a line.")],
     weak: Annotated[
-        str, typer.Option(metavar="MODEL", help="The cheap model: provider:name, or simulated.")
+        list[str],
+        typer.Option(
+            metavar="MODEL",
+            help="The cheap model: provider:name, or simulated; again for the next level.",
+        ),
     ],
     target_risk: Annotated[
         float, typer.Option(metavar="R", help="Share of accepted answers that may be wrong.")
@@ -53,6 +58,12 @@ def calibrate(
     delta: Annotated[
         float, typer.Option(metavar="D", help="Probability with which the promise may fail.")
     ] = 0.1,
+    on_abstain: Annotated[
+        str,
+        typer.Option(
+            metavar="POLICY", help="Answers that nobody can judge count as wrong, or skip them."
+        ),
+    ] = "wrong",
     confidence: Annotated[
         str,
         typer.Option(
@@ -102,6 +113,10 @@ def calibrate(
     or it is said that none is safe. With a repository, questions that strategies fit are
     answered with them, as in a cascade, and get a threshold of their own.
 
+    Several weak models, the cheapest first, are the levels of one cascade: each is calibrated on
+    a part of the questions, of which those count that the levels before it defer, and D is
+    divided among all thresholds, so that they hold together.
+
     It may be stopped at any time, and goes on when the same command is given again.
 
     \b
@@ -112,12 +127,13 @@ def calibrate(
     """  # noqa: D301 - \b is the mark that keeps lines apart in the help
     asked = Asked(
         questions=_checked(read_questions(data, limit), strong),
-        weak=given.model(weak, "weak"),
+        weak=[given.model(each, "weak") for each in weak],
         strong=None if strong is None else given.model(strong, "strong"),
         confidence=confidence,
         prices=Prices({**PRICES, **dict(map(_price, price or ()))}),
         target_risk=checked_target(target_risk),
         delta=checked_delta(delta),
+        on_abstain=checked_abstain(on_abstain),
         tenant=tenant,
         out=_writable("--out", out),
         plot=None if plot is None else _writable("--plot", plot),
@@ -125,14 +141,14 @@ def calibrate(
         concurrency=concurrency,
     )
     with _strategies(repository, collection, api_key, embeddings) as (where, augmented):
-        result = run_calibration(asked, where, augmented=augmented)
-    if not isinstance(result, Result):
-        err().print(result, soft_wrap=True)
+        results = run_calibration(asked, where, augmented=augmented)
+    if isinstance(results, str):
+        err().print(results, soft_wrap=True)
         raise typer.Exit(UNFINISHED)
     if json:
-        typer.echo(jsonlib.dumps(as_json(result), indent=2))
+        typer.echo(jsonlib.dumps(as_json(results), indent=2))
     else:
-        _print(as_words(result))
+        _print(as_words(results))
 
 
 def _checked(questions: Questions, strong: str | None) -> Questions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,8 +47,21 @@ class Result:
     simulated: bool
 
 
-def as_json(result: Result) -> dict[str, Any]:
-    """Return the result as JSON-like data."""
+def as_json(results: Sequence[Result]) -> dict[str, Any]:
+    """Return what was found as JSON-like data; of several levels, as a list of them."""
+    if len(results) == 1:
+        return _one_as_json(results[0])
+    return {
+        "levels": [_one_as_json(each) for each in results],
+        "cost": {
+            "this_run": total([each.outcome.spent for each in results]),
+            "in_all": total([_cost(each) for each in results]),
+        },
+        "out": str(results[0].out),
+    }
+
+
+def _one_as_json(result: Result) -> dict[str, Any]:
     found = result.found
     return {
         "bound_to": result.bound_to.model_dump(),
@@ -72,8 +86,25 @@ def as_json(result: Result) -> dict[str, Any]:
     }
 
 
-def as_words(result: Result) -> list[str]:
-    """Return the result as paragraphs for people."""
+def as_words(results: Sequence[Result]) -> list[str]:
+    """Return what was found as paragraphs for people."""
+    served = "threshold= of a cascade" if len(results) == 1 else "thresholds= of `from_models`"
+    written = f"Written to {results[0].out}; serve it as {served}."
+    if len(results) == 1:
+        return [*_one_in_words(results[0]), written, *_drawn(results)]
+    told = [
+        paragraph
+        for number, each in enumerate(results, start=1)
+        for paragraph in (f"Level {number}", *_one_in_words(each), "")
+    ]
+    return [*told, written, *_drawn(results)]
+
+
+def _drawn(results: Sequence[Result]) -> list[str]:
+    return [f"Drawn in {each.plot}." for each in results if each.plot is not None]
+
+
+def _one_in_words(result: Result) -> list[str]:
     found = result.found
     paragraphs = [_counts(result)]
     for regime, report in found.reports.items():
@@ -81,14 +112,7 @@ def as_words(result: Result) -> list[str]:
         paragraphs += [f"  {sentence}" for sentence in report.words()]
     warnings = beware(result)
     paragraphs += ["", "Beware", *(f"  {sentence}" for sentence in warnings)] if warnings else []
-    paragraphs += [
-        "",
-        _spent(result),
-        f"Written to {result.out}; serve it as threshold= of a cascade.",
-    ]
-    if result.plot is not None:
-        paragraphs.append(f"Drawn in {result.plot}.")
-    return paragraphs
+    return [*paragraphs, "", _spent(result)]
 
 
 def beware(result: Result) -> list[str]:
@@ -97,12 +121,8 @@ def beware(result: Result) -> list[str]:
     warnings: list[str] = []
     unjudged, judged = sum(found.unjudged.values()), sum(found.judged.values())
     if unjudged:
-        warnings.append(
-            f"{unjudged} of {unjudged + judged} answers could not be judged and were left out. "
-            "Answers are compared by what they conclude with: a number, a choice letter, JSON or "
-            "a few words. About free text nothing is promised, and a cascade would accept it all "
-            "the same if its confidence is high enough."
-        )
+        whole = judged + (unjudged if found.on_abstain == "skip" else 0)
+        warnings.append(f"{unjudged} of {whole} answers could not be judged {_ruling(found)}")
     if failed:
         why = Counter(each.why for each in failed).most_common(1)[0][0]
         warnings.append(
@@ -120,6 +140,23 @@ def beware(result: Result) -> list[str]:
             "own included."
         )
     return warnings + _more(result)
+
+
+def _ruling(found: Found) -> str:
+    """Return what came of answers that nobody could judge, and what that means."""
+    compared = (
+        "Answers are compared by what they conclude with: a number, a choice letter, JSON or a "
+        "few words."
+    )
+    if found.on_abstain == "wrong":
+        return (
+            f"and count as wrong. {compared} With --on-abstain skip they are left out, and then "
+            "nothing is promised about answers like those."
+        )
+    return (
+        f"and were left out. {compared} About free text nothing is promised, and a cascade would "
+        "accept it all the same if its confidence is high enough."
+    )
 
 
 def _more(result: Result) -> list[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,20 +21,17 @@ from langchain_intercascade.cli.options import (
 )
 from langchain_intercascade.cli.screen import out
 from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.learning.pledge import reading_pledges
 from langchain_intercascade.learning.promise import Promise
 from langchain_intercascade.parts import name_of
 from langchain_intercascade.record import Regime
-from langchain_intercascade.threshold.bounds import checked_delta, checked_target
 from langchain_intercascade.threshold.file import load_thresholds
 from langchain_intercascade.threshold.outlook import outlook
-from langchain_intercascade.threshold.self_calibrating import (
-    AUDIT_RATE,
-    REGIMES,
-    SelfCalibrating,
-)
 
 if TYPE_CHECKING:
+    from langchain_intercascade.learning.pledge import Listed, Pledge
     from langchain_intercascade.repository.base import StrategyRepository
+    from langchain_intercascade.threshold.self_calibrating import SelfCalibrating
 
 gate = typer.Typer(
     name="gate",
@@ -67,24 +62,24 @@ def explain_gate(
     tenant: TenantOption = "default",
     weak: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="The weak model's name, as records give it."),
+        typer.Option(metavar="MODEL", help="Only about this weak model, as records name it."),
     ] = None,
     target_risk: Annotated[
         float | None,
-        typer.Option(metavar="R", help="What the cascade was built with."),
+        typer.Option(metavar="R", help="Refuse to explain another promise; likewise the next two."),
     ] = None,
-    delta: Annotated[float, typer.Option(metavar="D", help="Likewise.")] = 0.1,
-    audit_rate: Annotated[float, typer.Option(metavar="A", help="Likewise.")] = AUDIT_RATE,
+    delta: Annotated[float | None, typer.Option(metavar="D")] = None,
+    audit_rate: Annotated[float | None, typer.Option(metavar="A")] = None,
     json: JsonOption = False,
 ) -> None:
     """Say what is promised now, on what data, since when, and what would loosen it.
 
-    Either about a file of thresholds, or about a cascade with target_risk=, which keeps in its
-    repository what it has found out; for that the weak model and the target risk are needed too.
+    Either about a file of thresholds, or about cascades with target_risk=, which keep in their
+    repository what they have promised and what they have found out.
 
     \b
       intercascade gate explain --threshold thresholds.json
-      intercascade gate explain --path ./strategies --weak gpt-4o-mini --target-risk 0.1
+      intercascade gate explain --path ./strategies
     """  # noqa: D301 - \b is the mark that keeps lines apart in the help
     if (threshold is None) == (path is None and url is None):
         msg = "Name one: --threshold FILE, or a repository with --path DIR or --url URL."
@@ -92,34 +87,61 @@ def explain_gate(
     if threshold is not None:
         _show(_of_file(threshold), json=json)
         return
-    if weak is None or target_risk is None:
-        msg = (
-            "A repository keeps what was found out about each weak model, whatever was promised: "
-            "add --weak MODEL and --target-risk R as the cascade was built."
-        )
-        raise ConfigurationError(msg)
-    terms: dict[str, Any] = {"delta": checked_delta(delta), "audit_rate": audit_rate}
+    meant = {"target_risk": target_risk, "delta": delta, "audit_rate": audit_rate}
     with given.existing_repository(
         path, url, collection=collection, api_key=api_key, encoder=given.embeddings(embeddings)
     ) as where:
-        make = partial(SelfCalibrating, checked_target(target_risk), **terms)
-        promise = _read(where, tenant, make, weak)
-        found = {"repository": where.location, "tenant": tenant, **_of_promise(promise)}
+        listed = _chosen(where, tenant, weak)
+        for each in listed:
+            _verify(each.pledge, meant)
+        promises = [_of_promise(where, tenant, each) for each in listed]
+        found = {"repository": where.location, "tenant": tenant, "promises": promises}
     _show(found, json=json)
 
 
-def _read(
-    where: StrategyRepository, tenant: str, make: Callable[[], SelfCalibrating], weak: str
-) -> Promise:
-    """Return the threshold of the model `weak`, which may be named with its provider."""
-    names = [name_of(given.model(weak, "weak"))] if weak == given.SIMULATED else [weak]
-    names += [weak.partition(":")[2]] if ":" in weak else []
-    for name in names:
-        promise = Promise(make, where, tenant=tenant, weak_model=name)
-        run(promise.syncing())
-        if promise.since():
-            break
-    return promise
+def _chosen(where: StrategyRepository, tenant: str, weak: str | None) -> list[Listed]:
+    """Return what each weak model is pledged to now, or the one that was named.
+
+    Raises:
+        ConfigurationError: Nothing was pledged, or nothing about this model.
+    """
+    # Of several about one model, the last is the one in use.
+    latest = {each.pledge.weak_model: each for each in run(reading_pledges(where, tenant=tenant))}
+    if not latest:
+        msg = (
+            f"Nothing is promised in {where.location} for the tenant {tenant!r}. A cascade with "
+            "target_risk= writes down what it promises with its first answer."
+        )
+        raise ConfigurationError(msg)
+    if weak is None:
+        return list(latest.values())
+    found = next((latest[name] for name in _names(weak) if name in latest), None)
+    if found is None:
+        msg = f"Nothing is promised about {weak}, only about {', '.join(latest)}: see --weak."
+        raise ConfigurationError(msg)
+    return [found]
+
+
+def _names(weak: str) -> list[str]:
+    """Return what the model `weak` may be called in records, with or without its provider."""
+    if weak == given.SIMULATED:
+        return [name_of(given.model(weak, "weak"))]
+    return [weak, weak.partition(":")[2]]
+
+
+def _verify(pledge: Pledge, meant: dict[str, float | None]) -> None:
+    """Refuse to explain something else than what the caller believes to be promised."""
+    wrong = [
+        f"{name.replace('_', ' ')} is {getattr(pledge, name):g} there, not {value:g}"
+        for name, value in meant.items()
+        if value is not None and value != getattr(pledge, name)
+    ]
+    if wrong:
+        msg = (
+            f"Something else is promised about {pledge.weak_model}: {'; '.join(wrong)}. Leave the "
+            "options out to have it explained, or see whether this is the right repository."
+        )
+        raise ConfigurationError(msg)
 
 
 def _of_file(file: Path) -> dict[str, Any]:
@@ -141,15 +163,38 @@ def _bound(bound_to: dict[str, str]) -> str:
     return f"It holds beside nothing but {belongs}, and is refused beside anything else."
 
 
-def _of_promise(promise: Promise) -> dict[str, Any]:
-    """Return what a self-calibrating threshold promises, regime by regime."""
-    calibrating = promise.calibrating
+def _of_promise(where: StrategyRepository, tenant: str, listed: Listed) -> dict[str, Any]:
+    """Return what is promised about one weak model, regime by regime."""
+    promise = Promise(listed.pledge, where, tenant=tenant)
+    run(promise.syncing())
     since = promise.since()
+    first = f"The first label is of {since}." if since else "There is no label yet."
     return {
+        "pledge": listed.pledge.model_dump(mode="json"),
+        "pledged": listed.since,
         "since": since or None,
-        "regimes": {regime: _regime(calibrating, regime) for regime in REGIMES},
-        "words": [f"The first label is of {since}." if since else "There is no label yet."],
+        "regimes": {
+            regime: _regime(promise.calibrating, regime) for regime in listed.pledge.regimes
+        },
+        "words": [_pledged(listed), first],
     }
+
+
+def _pledged(listed: Listed) -> str:
+    """Return what was pledged, and beside what it holds."""
+    pledge = listed.pledge
+    beside = {
+        "strong model": pledge.strong_model,
+        "confidence": pledge.confidence,
+        "agreement": pledge.agreement,
+        "prompts": pledge.prompts,
+    }
+    named = "; ".join(f"{name} {value}" for name, value in beside.items() if value)
+    return (
+        f"Pledged since {listed.since} about {pledge.weak_model}: risk <= {pledge.target_risk:g} "
+        f"with confidence {1 - pledge.delta:g}, {pledge.audit_rate:g} of accepted answers audited"
+        f"{f'; beside {named}' if named else ''}."
+    )
 
 
 def _regime(calibrating: SelfCalibrating, regime: Regime) -> dict[str, Any]:
@@ -165,10 +210,15 @@ def _show(found: dict[str, Any], *, json: bool) -> None:
     if json:
         typer.echo(jsonlib.dumps(found, indent=2))
         return
-    for regime, told in found["regimes"].items():
+    for each in found.get("promises", [found]):
+        _tell(each)
+
+
+def _tell(told: dict[str, Any]) -> None:
+    for regime, sentences in told["regimes"].items():
         out().print(f"{regime.capitalize()} answers", soft_wrap=True)
-        for sentence in told["words"]:
+        for sentence in sentences["words"]:
             out().print(f"  {sentence}", soft_wrap=True)
         out().print()
-    for sentence in found["words"]:
+    for sentence in told["words"]:
         out().print(sentence, soft_wrap=True)

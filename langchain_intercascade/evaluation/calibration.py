@@ -18,10 +18,12 @@ from langchain_intercascade.evaluation.progress import Finished, Progress
 from langchain_intercascade.evaluation.trial import Failed
 from langchain_intercascade.record import Regime
 from langchain_intercascade.threshold.calibrate import calibrate_regimes
+from langchain_intercascade.threshold.calibrated import CalibratedThreshold
 
 if TYPE_CHECKING:
     from langchain_intercascade.evaluation.questions import LabelledQuestion
     from langchain_intercascade.threshold.report import ThresholdReport
+    from langchain_intercascade.threshold.watch import OnAbstain
 
 REGIMES: Final[tuple[Regime, ...]] = ("plain", "augmented")
 
@@ -173,7 +175,8 @@ class Found:
     Attributes:
         reports: The report of each regime that occurred.
         judged: How many answers the reports are about, by regime, those without score included.
-        unjudged: How many answers with a score nobody could judge, by regime; left out.
+        unjudged: How many answers with a score nobody could judge, by regime.
+        on_abstain: What those count for: they are `"wrong"`, or left out (`"skip"`).
         methods: What made the scores.
     """
 
@@ -181,13 +184,28 @@ class Found:
     judged: Mapping[Regime, int]
     unjudged: Mapping[Regime, int]
     methods: tuple[str, ...]
+    on_abstain: OnAbstain = "wrong"
 
 
-def calibrated(rows: Sequence[Finished], *, target_risk: float, delta: float = 0.1) -> Found:
+def calibrated(
+    rows: Sequence[Finished],
+    *,
+    target_risk: float,
+    delta: float = 0.1,
+    levels: int = 1,
+    on_abstain: OnAbstain = "wrong",
+) -> Found:
     """Calibrate each regime on what came of the questions.
 
-    An answer without a score counts as a query that is deferred; one with a score that
-    nobody could judge is left out.
+    An answer without a score counts as a query that is deferred.
+
+    Args:
+        rows: What came of each question.
+        target_risk: Share of accepted answers that may be wrong.
+        delta: Probability with which the promise of all levels may fail.
+        levels: How many gates in a row make the promise together.
+        on_abstain: What an answer with a score counts for that nobody could judge: it is
+            `"wrong"`, or left out (`"skip"`), and then nothing is promised about its like.
 
     Raises:
         ConfigurationError: Nothing could be judged, or a number is out of range.
@@ -195,12 +213,12 @@ def calibrated(rows: Sequence[Finished], *, target_risk: float, delta: float = 0
     judged: dict[Regime, list[Finished]] = {regime: [] for regime in REGIMES}
     unjudged: dict[Regime, int] = dict.fromkeys(REGIMES, 0)
     for row in rows:
-        if row.confidence is not None and row.correct is None:
-            unjudged[row.regime] += 1
-        else:
+        abstained = row.confidence is not None and row.correct is None
+        unjudged[row.regime] += abstained
+        if not abstained or on_abstain == "wrong":
             judged[row.regime].append(row)
     samples = {regime: found for regime, found in judged.items() if found}
-    if not samples:
+    if sum(unjudged.values()) == len(rows):
         msg = (
             f"None of {len(rows)} answers could be judged. Answers are compared by what they "
             "conclude with: a number, a choice letter, JSON or a few words; free text cannot be."
@@ -213,6 +231,29 @@ def calibrated(rows: Sequence[Finished], *, target_risk: float, delta: float = 0
         },
         target_risk=target_risk,
         delta=delta,
+        levels=levels,
     )
     methods = tuple(sorted({row.method for row in rows if row.confidence is not None}))
-    return Found(reports, {key: len(found) for key, found in judged.items()}, unjudged, methods)
+    counts = {key: len(found) for key, found in judged.items()}
+    told = _disclosed(reports, unjudged) if on_abstain == "skip" else reports
+    return Found(told, counts, unjudged, methods, on_abstain)
+
+
+def _disclosed(
+    reports: Mapping[Regime, ThresholdReport], unjudged: Mapping[Regime, int]
+) -> dict[Regime, ThresholdReport]:
+    """Return `reports` with how many answers were left out of each."""
+    return {
+        regime: report.model_copy(update={"unjudged": unjudged[regime]})
+        for regime, report in reports.items()
+    }
+
+
+def deferred(rows: Sequence[Finished], reports: Mapping[Regime, ThresholdReport]) -> set[str]:
+    """Return the keys of the questions that a gate with these thresholds would defer."""
+    gate = CalibratedThreshold(reports)
+    return {
+        row.key
+        for row in rows
+        if row.confidence is None or not gate.cut(row.regime).accepts(row.confidence)
+    }

@@ -70,8 +70,13 @@ class Trial:
         self._parts, self._agreement = parts, agreement
         self._prices, self._strong = prices, strong
 
-    def trying(self, row: LabelledQuestion) -> Steps[Finished | Failed]:
-        """Let the weak model answer, score the answer and judge it."""
+    def trying(self, row: LabelledQuestion, *, judged: bool = True) -> Steps[Finished | Failed]:
+        """Let the weak model answer, score the answer, and judge it unless only the score counts.
+
+        Args:
+            row: The question.
+            judged: Whether the answer is judged, for which the strong model may be asked.
+        """
         state = yield from self._answering(row)
         record, tried = state["record"], state.get("attempt")
         usage = dict(record["usage"])
@@ -83,6 +88,8 @@ class Trial:
         found |= {"confidence": record["confidence"], "method": record["confidence_method"]}
         if weak is None or record["confidence"] is None:  # never accepted, right or wrong
             return Finished(**found, why=record["explanation"], usage=usage, cost=record["cost"])
+        if not judged:
+            return Finished(**found, why="only scored", usage=usage, cost=record["cost"])
         truth = row.answer or (yield from self._truth(row, usage))
         if isinstance(truth, Fault):
             return Failed(row.key, f"strong model: {truth}", record["cost"])

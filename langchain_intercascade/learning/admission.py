@@ -47,6 +47,7 @@ class Admission:
         agreement: Judges whether the weak answer says what the strong one said.
         replay: Asks the weak model.
         verifier: Says whether the strong answer is right; nobody does if `None`.
+        weak_model: The name that the weak model has in ledgers.
         faithful: Show question and answer too, as the paper does; they are kept for it.
         keep_examples: Keep question and answer, without showing them.
         lifetime: How long a strategy is used; for ever if `None`.
@@ -56,6 +57,7 @@ class Admission:
     agreement: Agreement
     replay: Replay
     verifier: Verifier | None = None
+    weak_model: str = ""
     faithful: bool = False
     keep_examples: bool = False
     lifetime: timedelta | None = None

@@ -4,7 +4,9 @@ r"""After the answer: what it says about the weak model is found out and written
     accepted -> for a small random share, what does the strong model say?       -> label -> books
     feedback -> what does the caller say?                                      /
 
-Labels teach the ledger of the strategies, and whoever else observes them.
+Labels teach the ledger of the strategies, and whoever else observes them.  What is new is
+audited more often: a strategy that does not help is then found out early, and one that
+does is soon left alone.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage
 
@@ -23,6 +25,7 @@ from langchain_intercascade.confidence.base import paid_for
 from langchain_intercascade.costs import model_name
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.label import Label, LabelSource, Owned, label_of, lot
+from langchain_intercascade.learning.run_labels import RunLabels
 from langchain_intercascade.record import RECORD_KEY, DecisionRecord, Role
 from langchain_intercascade.reply import flaw, said
 from langchain_intercascade.repository.admission import holds_strategies
@@ -39,7 +42,7 @@ from langchain_intercascade.strategy import (
 
 if TYPE_CHECKING:
     from langchain_intercascade.agreement import Agreement
-    from langchain_intercascade.costs import Spending
+    from langchain_intercascade.costs import Accounts
     from langchain_intercascade.learning.admission import Admission
     from langchain_intercascade.learning.books import Books
     from langchain_intercascade.learning.canaries import Canaries
@@ -55,7 +58,23 @@ _STANDING: Final = (State.ACTIVE, State.CANDIDATE, State.SUSPENDED)
 REMEMBERED: Final = 2000
 """Runs that feedback can be given on by their id; older ones need their record."""
 
+EAGER: Final = 4.0
+"""How many times as often an answer is audited if a strategy in its prompt is new.
+
+At most every one is.  It costs up to `books.NEW * (EAGER - 1)` times the audit rate in strong
+calls, once for each strategy: three for a rate of a twentieth.  Labels are weighted by the
+probability with which they were drawn, so that no share is bent by it.
+"""
+
 Observer: TypeAlias = Callable[[Label], None]
+
+Meeting: TypeAlias = Callable[[Literal["weak", "strong"], str], Steps[None]]
+"""Steps that take note of the name under which a model has just answered."""
+
+
+def nobody_minds(*_: object) -> Steps[None]:
+    """Stand in for somebody who takes note of names."""
+    return nothing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +115,12 @@ class Aftermath:
         ask_strong: Callable[[Sequence[BaseMessage], Run], Steps[AIMessage]],
         weak_model: str,
         strong_model: str,
-        spending: Spending,
+        accounts: Accounts,
         shared: str | None = None,
         audit_rate: float = 0.0,
         observers: Sequence[Observer] = (),
         settled: Callable[[], Steps[None]] = nothing,
+        meeting: Meeting = nobody_minds,
     ) -> None:
         """Put it together.
 
@@ -114,11 +134,13 @@ class Aftermath:
             ask_strong: Asks the strong model what the caller asked.
             weak_model: Whose answers are judged.
             strong_model: Who judges.
-            spending: Counts what audits cost.
+            accounts: Count what audits cost, and say when there is no more money for them.
             shared: The tenant of the shared pool.
-            audit_rate: Share of the accepted answers that are audited.
+            audit_rate: Share of the accepted answers that are audited; of those with new
+                strategies `EAGER` times as many.
             observers: Who else is told of every label.
             settled: What is done after each label was told.
+            meeting: Told under which name the strong model answers an audit.
         """
         self._repository = repository
         self._books = books
@@ -129,13 +151,14 @@ class Aftermath:
         self._ask_strong = ask_strong
         self._weak_model = weak_model
         self._strong_model = strong_model
-        self._spending = spending
+        self._accounts = accounts
         self._shared = shared
         self._audit_rate = audit_rate
         self._observers = tuple(observers)
         self._settled = settled
+        self._meeting = meeting
         self._recent: OrderedDict[str, Answered] = OrderedDict()
-        self._feedback: dict[str, bool | None] = {}
+        self._labels = RunLabels(books, remembered=REMEMBERED)
         self._lock = threading.Lock()
 
     def accepted(self, answered: Answered) -> None:
@@ -144,12 +167,16 @@ class Aftermath:
         record, run = answered.record, answered.run
         if run.learning == "off":
             return
-        self._books.use(self._shown(record), record)
+        shown = self._shown(record)
+        self._books.use(shown, record)
         if record["reason"] == "accepted" and answered.unaided and not record["held_out"]:
             trusted = lesson_of(answered.messages, answered.query, said(answered.weak_answer))
             self._canaries.remember(record["tenant"], trusted)
-        if lot(record["run_id"], "audit") < self._audit_rate:
-            self._learner.do("audit", lambda: self.auditing(answered))
+        if self._accounts.pausing(record["tenant"]):
+            return
+        rate = self._rate_with(shown)
+        if lot(record["run_id"], "audit") < rate:
+            self._learner.do("audit", lambda: self.auditing(answered, rate))
 
     def deferred(self, answered: Answered) -> Steps[None]:
         """Judge a deferred weak answer by the strong one: now, or later if learning is later.
@@ -163,31 +190,39 @@ class Aftermath:
         if answered.run.learning == "inline":
             yield from self._comparing(answered)
         else:
-            self._learner.do("label", lambda: self._booked("replay", self._comparing(answered)))
+            self._learner.do(
+                "label", lambda: self._booked(answered, "replay", self._comparing(answered))
+            )
 
     def served(self, answered: Answered) -> None:
         """Note an answer that teaches nothing by itself, so that feedback can be given on it."""
         self._remember(answered)
 
-    def auditing(self, answered: Answered) -> Steps[Label]:
+    def auditing(self, answered: Answered, probability: float) -> Steps[Label]:
         """Ask the strong model about an accepted answer; a wrong one becomes a lesson.
 
         If strategies were in the prompt, the weak model is also asked once more without
         them: that is cheap, and shows on the same query what they were good for.
+
+        Args:
+            answered: The run.
+            probability: With which it was drawn.
         """
         asking = self._ask_strong(answered.messages, answered.run)
-        strong = yield from self._booked("audit", asking)
-        correct = yield from self._booked("replay", self._judging(answered, strong))
-        without = yield from self._booked("replay", self._without(answered, strong))
+        strong = yield from self._booked(answered, "audit", asking)
+        yield from self._meeting("strong", own_name(strong))
+        correct = yield from self._booked(answered, "replay", self._judging(answered, strong))
+        without = yield from self._booked(answered, "replay", self._without(answered, strong))
         label = yield from self._telling(
             answered,
             correct,
             "audit",
-            strong=strong,
+            strong_name=own_name(strong),
             without=without,
-            probability=self._audit_rate,
+            probability=probability,
         )
-        if correct is False and not flaw(strong):
+        vouched = self._labels.word(label.run_id) is True
+        if correct is False and not vouched and not flaw(strong):
             yield from self._teaching(answered, said(strong), self._strong_model)
         return label
 
@@ -195,6 +230,8 @@ class Aftermath:
         self, run: str | DecisionRecord, *, correct: bool | None, answer: str | None
     ) -> Steps[Label | None]:
         """Take the caller's word on an answer: it counts more than any agreement.
+
+        In the ledger it takes the place of what was found out about the same run otherwise.
 
         Args:
             run: The run's id, or its decision record.
@@ -211,12 +248,12 @@ class Aftermath:
             raise ConfigurationError(msg)
         answered = self._recalled(run)
         record = answered.record
-        if (yield from self._booked("replay", self._refuted(answered, correct, answer))):
+        if (yield from self._booked(answered, "replay", self._refuted(answered, correct, answer))):
             yield from self._retracting(answered)
-        verdict = yield from self._booked("replay", self._told(answered, correct, answer))
+        verdict = yield from self._booked(answered, "replay", self._told(answered, correct, answer))
         label = None
         if verdict is not None:
-            again = self._feedback.get(record["run_id"]) is verdict
+            again = self._labels.word(record["run_id"]) is verdict
             label = yield from self._telling(answered, verdict, "feedback", again=again)
         if answer and verdict is not True:
             yield from self._teaching(answered, answer, "feedback", verified_by="feedback")
@@ -234,7 +271,9 @@ class Aftermath:
         # Whether it was right or wrong: who asks only after failures how it goes without finds
         # the model at its worst, and every strategy useful.  Asking it once more is cheap.
         without = yield from self._without(answered, strong)
-        yield from self._telling(answered, correct, "deferral", strong=strong, without=without)
+        # It carries the record of this run by now; that of a cascade in its place lies in there.
+        name = "" if answered.record["inner"] else model_name(strong)
+        yield from self._telling(answered, correct, "deferral", strong_name=name, without=without)
 
     def _judging(self, answered: Answered, strong: AIMessage) -> Steps[bool | None]:
         one, other = said(answered.weak_answer), said(strong)
@@ -248,13 +287,13 @@ class Aftermath:
         lesson = lesson_of(answered.messages, answered.query, said(strong))
         return (yield from self._admission.solving(lesson, None))
 
-    def _booked(self, role: Role, steps: Steps[T]) -> Steps[T]:
+    def _booked(self, answered: Answered, role: Role, steps: Steps[T]) -> Steps[T]:
         """Run `steps` where no answer waits, and count what they spend on models."""
         heard: list[Any] = []
         try:
             return (yield from overheard(steps, heard))
         finally:
-            self._spending.add(role, paid_for(heard))
+            self._accounts.add(role, paid_for(heard), tenant=answered.record["tenant"])
 
     def _telling(
         self,
@@ -262,7 +301,7 @@ class Aftermath:
         correct: bool | None,  # noqa: FBT001 - a verdict, not a switch
         source: LabelSource,
         *,
-        strong: AIMessage | None = None,
+        strong_name: str = "",
         without: bool | None = None,
         probability: float = 1.0,
         again: bool = False,
@@ -276,16 +315,13 @@ class Aftermath:
             without=without,
             probability=probability,
             query=answered.query,
-            names=_names(answered, strong),
+            names=(own_name(answered.weak_answer), strong_name),
         )
         if again:  # somebody pressed the button twice
             return label
-        if source == "feedback":
-            with self._lock:
-                self._feedback[label.run_id] = correct
         for observer in self._observers:
             observer(label)
-        yield from self._books.noting(label)
+        yield from self._labels.noting(label)
         yield from self._settled()
         return label
 
@@ -367,6 +403,11 @@ class Aftermath:
         if (yield from self._repository.swapping(pending, version=None)):
             self._learner.submit(pending)
 
+    def _rate_with(self, shown: Sequence[Owned]) -> float:
+        """Return with what probability to audit an accepted answer with these strategies."""
+        eager = EAGER if any(map(self._books.is_new, shown)) else 1.0
+        return min(1.0, eager * self._audit_rate)
+
     def _shown(self, record: DecisionRecord) -> tuple[Owned, ...]:
         label = label_of(
             record, weak_model=self._weak_model, shared=self._shared, correct=None, source="audit"
@@ -377,8 +418,7 @@ class Aftermath:
         with self._lock:
             self._recent[answered.record["run_id"]] = answered
             if len(self._recent) > REMEMBERED:
-                oldest, _ = self._recent.popitem(last=False)
-                self._feedback.pop(oldest, None)
+                self._recent.popitem(last=False)
 
     def _recalled(self, run: str | DecisionRecord) -> Answered:
         run_id = run if isinstance(run, str) else run["run_id"]
@@ -394,14 +434,14 @@ class Aftermath:
         raise ConfigurationError(msg)
 
 
-def _names(answered: Answered, strong: AIMessage | None) -> tuple[str, str]:
-    """Return what the two models called themselves; a cascade as one of them has many names."""
-    weak = answered.weak_answer
-    if weak is not None and RECORD_KEY in weak.response_metadata:
-        weak = None
-    if answered.record["inner"] is not None:
-        strong = None
-    return tuple("" if each is None else model_name(each) for each in (weak, strong))  # type: ignore[return-value]  # two in, two out
+def own_name(answer: AIMessage | None) -> str:
+    """Return what the model that wrote `answer` calls itself; empty if it does not say.
+
+    A cascade has no name of its own: its answers come under those of its models.
+    """
+    if answer is None or RECORD_KEY in answer.response_metadata:
+        return ""
+    return model_name(answer)
 
 
 def lesson_of(

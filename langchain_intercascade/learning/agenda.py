@@ -41,6 +41,11 @@ class Agenda:
         return self._jobs.own
 
     @property
+    def left(self) -> int:
+        """How many lessons would be left pending if everything were dropped now."""
+        return self._jobs.lessons
+
+    @property
     def is_done(self) -> bool:
         """Whether nothing is left to do but, perhaps, lessons that others are at work on."""
         return not (self._jobs.own or self._tasks or self._unread)

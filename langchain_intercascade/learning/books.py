@@ -4,27 +4,80 @@ Labels are written by compare-and-swap, so none is lost or counted twice however
 many threads and processes keep books.  How often a strategy was shown, and what
 it saved, is added up in memory and written along, so that an accepted answer
 costs no write; a crash loses the uses since the last label, never a label.
+
+A run counts once: a later label of it takes the place of the earlier one.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from langchain_intercascade._steps import Fault, attempt
 from langchain_intercascade.label import Label, Owned
-from langchain_intercascade.repository.ledger import counted, saving, used
-from langchain_intercascade.repository.lifecycle import kept_from
+from langchain_intercascade.repository.ledger import counted, discounted, saving, used
+from langchain_intercascade.repository.lifecycle import kept_from, let_near
+from langchain_intercascade.strategy import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from langchain_intercascade._steps import Steps
     from langchain_intercascade.record import DecisionRecord
     from langchain_intercascade.repository.base import StrategyRepository
     from langchain_intercascade.strategy import Strategy
+
+
+NEW: Final = 20
+"""Accepted answers with a strategy for which it counts as new.
+
+As many as a strategy needs labels before it may be found useless (`ledger.USELESS_AFTER`).
+"""
+
+KNOWN: Final = 10_000
+"""Strategies of which this process remembers how often they were used; others count as new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mark:
+    """What one label says of one strategy; see `ledger.counted`."""
+
+    with_it: bool | None = None
+    without: bool | None = None
+    weight: float = 1.0
+    share: float = 1.0
+    accepted: bool = False
+    query: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing."""
+        return self.with_it is None and self.without is None
+
+    @property
+    def misled(self) -> bool:
+        """Whether the strategy has spoilt a right answer to a query that may be named."""
+        return bool(self.query) and self.with_it is False and self.without is True
+
+    def entered(self, strategy: Strategy, weak_model: str) -> Strategy:
+        """Return `strategy` with this."""
+        near = kept_from(strategy, self.query) if self.misled else strategy
+        return near if self.is_empty else counted(near, weak_model, **self._arguments())
+
+    def struck(self, strategy: Strategy, weak_model: str) -> Strategy:
+        """Return `strategy` without this."""
+        near = let_near(strategy, self.query) if self.misled else strategy
+        return near if self.is_empty else discounted(near, weak_model, **self._arguments())
+
+    def _arguments(self) -> dict[str, Any]:
+        names = ("with_it", "without", "weight", "share", "accepted")
+        return {name: getattr(self, name) for name in names}
+
+
+_NOTHING: Final = _Mark()
 
 
 class Books:
@@ -35,32 +88,24 @@ class Books:
         self._repository = repository
         self._weak_model = weak_model
         self._uses: dict[Owned, list[tuple[float, float]]] = defaultdict(list)
+        self._written: OrderedDict[Owned, int] = OrderedDict()
         self._lock = threading.Lock()
 
-    def noting(self, label: Label) -> Steps[list[Strategy]]:
+    def noting(self, label: Label, *, instead_of: Label | None = None) -> Steps[list[Strategy]]:
         """Count `label` for every strategy that was shown, or held out; return those changed.
 
         Of several in one prompt the first gets full credit, the second half, the
         third a third: nobody can tell whose merit it was.  A query goes to no strategy but its
         own tenant's: a shared one is read by others.
+
+        Args:
+            label: What was found out.
+            instead_of: What had been counted of the same run before; it counts no longer.
         """
         changed = []
-        weight = 1.0 / label.probability
-        for rank, owned in enumerate(label.shown, start=1):
-            noted = yield from self._counting(
-                owned,
-                with_it=label.correct,
-                without=label.without,
-                weight=weight,
-                share=1.0 / rank,
-                accepted=label.accepted,
-                query=label.query if owned.tenant == label.tenant else "",
-            )
-            changed += [noted] if noted else []
-        for rank, owned in enumerate(label.held_out, start=1):
-            noted = yield from self._counting(
-                owned, without=label.correct, weight=weight, share=1.0 / rank
-            )
+        before = dict(_marks(instead_of)) if instead_of else {}
+        for owned, mark in _marks(label):
+            noted = yield from self._counting(owned, mark, before.get(owned, _NOTHING))
             changed += [noted] if noted else []
         return changed
 
@@ -73,42 +118,29 @@ class Books:
             for each in owned:
                 self._uses[each].append(costs)
 
+    def is_new(self, owned: Owned) -> bool:
+        """Say whether a strategy has been used at most `NEW` times, as far as is known here.
+
+        What others did with it is known from the first label on that is written here.
+        """
+        with self._lock:
+            uses = self._written.get(owned, 0) + len(self._uses.get(owned, ()))
+        return uses <= NEW
+
     def settling(self) -> Steps[int]:
         """Write down all uses that are only in memory; return how many strategies that changed."""
         with self._lock:
             waiting = list(self._uses)
         for owned in waiting:
-            yield from self._counting(owned)
+            yield from self._counting(owned, _NOTHING, _NOTHING)
         return len(waiting)
 
-    def _counting(
-        self,
-        owned: Owned,
-        *,
-        with_it: bool | None = None,
-        without: bool | None = None,
-        weight: float = 1.0,
-        share: float = 1.0,
-        accepted: bool = False,
-        query: str = "",
-    ) -> Steps[Strategy | None]:
+    def _counting(self, owned: Owned, mark: _Mark, before: _Mark) -> Steps[Strategy | None]:
         with self._lock:
             uses = self._uses.pop(owned, [])
-        if with_it is None and without is None and not uses:
+        if mark.is_empty and before.is_empty and not uses:
             return None
-        label: Callable[[Strategy], Strategy] = partial(
-            counted,
-            weak_model=self._weak_model,
-            with_it=with_it,
-            without=without,
-            weight=weight,
-            share=share,
-            accepted=accepted,
-        )
-        if with_it is None and without is None:
-            label = _unchanged
-        misled = query if with_it is False and without is True else ""
-        change = partial(self._counted, label=label, uses=uses, misled=misled)
+        change = partial(self._counted, mark=mark, before=before, uses=uses)
         done = yield from attempt(
             self._repository.updating(owned.id, tenant=owned.tenant, change=change)
         )
@@ -116,15 +148,12 @@ class Books:
             with self._lock:
                 self._uses[owned] += uses
             raise done.error
+        if done is not None:
+            self._remember(owned, done.ledger.get(self._weak_model, Tally()).uses)
         return done
 
     def _counted(
-        self,
-        strategy: Strategy,
-        *,
-        label: Callable[[Strategy], Strategy],
-        uses: list[tuple[float, float]],
-        misled: str,
+        self, strategy: Strategy, *, mark: _Mark, before: _Mark, uses: list[tuple[float, float]]
     ) -> Strategy:
         if uses:
             saved = sum(
@@ -132,8 +161,30 @@ class Books:
                 for strong, spent in uses
             )
             strategy = used(strategy, self._weak_model, uses=len(uses), saved=saved)
-        return label(kept_from(strategy, misled) if misled else strategy)
+        return mark.entered(before.struck(strategy, self._weak_model), self._weak_model)
+
+    def _remember(self, owned: Owned, uses: int) -> None:
+        with self._lock:
+            self._written[owned] = uses
+            self._written.move_to_end(owned)
+            if len(self._written) > KNOWN:
+                self._written.popitem(last=False)
 
 
-def _unchanged(strategy: Strategy) -> Strategy:
-    return strategy
+def _marks(label: Label) -> Iterator[tuple[Owned, _Mark]]:
+    """Yield what `label` says of each strategy that was shown, or held out."""
+    weight = 1.0 / label.probability
+    for rank, owned in enumerate(label.shown, start=1):
+        yield (
+            owned,
+            _Mark(
+                with_it=label.correct,
+                without=label.without,
+                weight=weight,
+                share=1.0 / rank,
+                accepted=label.accepted,
+                query=label.query if owned.tenant == label.tenant else "",
+            ),
+        )
+    for rank, owned in enumerate(label.held_out, start=1):
+        yield owned, _Mark(without=label.correct, weight=weight, share=1.0 / rank)

@@ -79,6 +79,12 @@ class Jobs:
         self._added = 0
 
     @property
+    def lessons(self) -> int:
+        """How many lessons are among them, without those that only others are at work on."""
+        mine = (job for job in self._known.values() if job.strategy_id)
+        return sum(not job.held or job.tries > 0 for job in mine)
+
+    @property
     def own(self) -> int:
         """How many jobs wait that are not held by others."""
         return len(self._known) - self._held

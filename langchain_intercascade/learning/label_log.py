@@ -36,7 +36,8 @@ class Entry(BaseModel):
     """One line of the log: a label, or a new beginning.
 
     Attributes:
-        kind: `"label"`, a `"correction"` of the label of the same run, or `"recertify"`.
+        kind: `"label"`, a `"correction"` of the label of the same run, `"recertify"`, or
+            `"met"`: a model has answered under another name than before.
         run_id: The run that the label is about; empty for a new beginning.
         regime: See `Label`, likewise the others.
         weak: The name that the weak model gave itself in its answer; may be empty.
@@ -47,7 +48,7 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["label", "correction", "recertify"] = "label"
+    kind: Literal["label", "correction", "recertify", "met"] = "label"
     run_id: str = ""
     regime: Regime = "plain"
     confidence: float | None = None
@@ -72,6 +73,7 @@ class Entry(BaseModel):
             correct=self.correct,
             source=self.source,
             probability=self.probability,
+            at=self.at,
         )
 
 

@@ -51,6 +51,9 @@ TASKS: Final = 1000
 BACKOFF: Final = 2.0
 """Seconds before the second try after an outage; each further try waits four times as long."""
 
+LONGEST: Final = 3600.0
+"""Seconds between two tries at most: for so long an outage may go unnoticed to have ended."""
+
 IDLE: Final = 2.0
 """Seconds without work after which the thread ends; the next lesson starts another."""
 
@@ -68,8 +71,10 @@ class Learner:
     own; its metadata names the strategy that it becomes.
 
     What fails for want of a model or a repository is tried again after 2 and
-    8 seconds; what was refused, at once.  A lesson that another learner is at
-    work on is looked at again when that one's lease ends.
+    8 seconds, and then without anybody waiting for it: after as long as a lease,
+    and ever longer, up to an hour.  What was refused is tried again at once.  A
+    lesson that another learner is at work on is looked at again when that one's
+    lease ends.
     """
 
     def __init__(
@@ -107,6 +112,8 @@ class Learner:
         )
         self._busy: Job | Task | None = None
         self._closed = False
+        self._draining = False
+        self._set_back = 0
         self._stats = LearnerStats()
         self._changed = threading.Condition()
         self._worker: threading.Thread | None = None
@@ -125,7 +132,7 @@ class Learner:
         left pending.
         """
         with self._changed:
-            accepted = not self._closed and self._agenda.add_first(pending)
+            accepted = not self._draining and self._agenda.add_first(pending)
             if accepted:
                 self._wake()
             else:
@@ -153,7 +160,7 @@ class Learner:
             steps: Makes the steps, in the worker.
         """
         with self._changed:
-            accepted = not self._closed and self._agenda.add_task(Task(what, steps))
+            accepted = not self._draining and self._agenda.add_task(Task(what, steps))
             if accepted:
                 self._wake()
             return accepted
@@ -171,19 +178,31 @@ class Learner:
                 lambda: self._agenda.is_done and self._busy is None, timeout
             )
 
-    def close(self, timeout: float | None = EXIT_PATIENCE) -> None:
+    def close(self, timeout: float | None = EXIT_PATIENCE, *, drain: float | None = 0.0) -> int:
         """Stop after the lesson in progress; the others stay pending in the repository.
 
         Args:
             timeout: Seconds to wait for the lesson in progress.
+            drain: Seconds in which lessons that wait are still learned, until all are if `None`;
+                new ones are not taken, and what fails meanwhile is not tried again.
+
+        Returns:
+            How many lessons that were queued here, or in progress, are left pending.  The
+            repository may hold more that never were; see `LearnerStats.not_queued`.
         """
         with self._changed:
+            self._draining = True
+            self._changed.wait_for(lambda: self._agenda.is_done and self._busy is None, drain)
             self._closed = True
+            left, self._set_back = self._agenda.left + self._set_back, 0
             self._agenda.clear()
             self._changed.notify_all()
             worker = self._worker
         if worker is not None and worker is not threading.current_thread():
             worker.join(timeout)
+        with self._changed:
+            left, self._set_back = left + self._set_back, 0
+            return left + (isinstance(self._busy, Job) and bool(self._busy.strategy_id))
 
     def stats(self) -> LearnerStats:
         """Return what was done so far."""
@@ -290,7 +309,7 @@ class Learner:
             return False
         held = held_for(strategy, self._repository, self.owner)
         with self._changed:
-            if self._closed:
+            if self._draining:
                 return None
             if held > 0:
                 self._stats = self._stats.plus(leased_elsewhere=1)
@@ -302,7 +321,7 @@ class Learner:
 
     def _look_later(self, tenant: str, after: str | None) -> None:
         with self._changed:
-            if not self._closed:
+            if not self._draining:
                 self._agenda.look_later(tenant, after)
                 self._wake()
 
@@ -327,19 +346,33 @@ class Learner:
         """Queue another try; called with the lock held.
 
         After a few, a look waits for the tenant's next lesson, and a lesson for as long as
-        a lease: only a lesson that is parked is given up on, and nobody waits for this one.
+        a lease, then twice as long each time: only a lesson that is parked is given up on,
+        and nobody waits for this one.  In a long outage they must not keep out other work.
         """
         tries = job.tries + 1
-        if self._closed:
+        if self._draining:
+            self._set_back += bool(job.strategy_id)
             return
         if tries < MAX_ATTEMPTS:
             after = self._backoff * 4**job.tries if wait else 0.0
             if not self._agenda.add(job.strategy_id, job.tenant, after=after, tries=tries):
                 self._agenda.look_later(job.tenant, None)
         elif job.strategy_id:
-            self._agenda.watch(job.strategy_id, job.tenant, after=self._lease, tries=tries)
+            after = patience(tries, lease=self._lease)
+            self._agenda.watch(job.strategy_id, job.tenant, after=after, tries=tries)
         else:
             self._agenda.forget_tenant(job.tenant)
+
+
+def patience(tries: int, *, lease: float) -> float:
+    """Return the seconds until a lesson is tried again that has failed so often in a row.
+
+    Examples:
+        >>> [patience(tries, lease=300.0) for tries in (3, 4, 5, 99)]
+        [300.0, 600.0, 1200.0, 3600.0]
+    """
+    doublings = min(tries - MAX_ATTEMPTS, 30)
+    return min(lease * 2.0**doublings, max(lease, LONGEST))
 
 
 _LEARNERS: Final[weakref.WeakSet[Learner]] = weakref.WeakSet()

@@ -119,29 +119,53 @@ def is_open(strategy: Strategy) -> bool:
     return strategy.state is State.PENDING and lesson is not None and not lesson.parked
 
 
-def held_for(strategy: Strategy, repository: StrategyRepository, owner: str) -> float:
+def held_for(
+    strategy: Strategy, repository: StrategyRepository, owner: str, *, at: datetime | None = None
+) -> float:
     """Return for how many more seconds somebody other than `owner` holds the lesson.
 
     0 if nobody does: there is no lease, it has run out, or its owner must be dead, because
     no other process can be at work on the same repository.
+
+    Args:
+        strategy: The lesson.
+        repository: Where it lies.
+        owner: Who asks.
+        at: The moment to count from, in UTC; the present if `None`.
     """
     lease = strategy.lesson.lease if strategy.lesson else None
     if lease is None or lease.owner == owner:
         return 0.0
     if repository.exclusive and _process_of(lease.owner) != _process_of(owner):
         return 0.0
-    return max(0.0, _seconds_until(lease.until))
+    return max(0.0, seconds_until(lease.until, at=at))
+
+
+def is_of_this_process(owner: str) -> bool:
+    """Say whether the name `owner` belongs to a learner of this process.
+
+    Examples:
+        >>> is_of_this_process(owner_name(7)), is_of_this_process("1.elsewhere/7")
+        (True, False)
+    """
+    return _process_of(owner) == _process_of(owner_name(0))
 
 
 def _process_of(owner: str) -> str:
     return owner.rpartition("/")[0]
 
 
-def _seconds_until(moment: str) -> float:
-    """Return how far off `moment` is; what is no time (any more) is over."""
+def seconds_until(moment: str, *, at: datetime | None = None) -> float:
+    """Return how far off `moment` is from `at`, or from now; what is no time is over.
+
+    Examples:
+        >>> noon = datetime(2030, 1, 1, 12, tzinfo=UTC)
+        >>> seconds_until("2030-01-01T13:00:00+01:00", at=noon), seconds_until("never")
+        (0.0, 0.0)
+    """
     try:
         until = datetime.fromisoformat(moment)
     except ValueError:
         return 0.0
     known = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return (known - datetime.now(UTC)).total_seconds()
+    return (known - (at or datetime.now(UTC))).total_seconds()

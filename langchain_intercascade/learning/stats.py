@@ -20,7 +20,7 @@ class LearnerStats:
         merged: Lessons that an existing strategy now stands for.
         rejected: Lessons found unsafe or wrong, and given up on at once.
         set_back: Tries that were refused, or that an outage put off.
-        parked: Lessons given up on after too many tries.
+        parked: Lessons given up on after too many refusals.
         not_queued: Lessons left in the repository because the queue was full; they are looked
             for there as soon as it is empty.
         leased_elsewhere: How often a lesson was left to another learner that was at work on it.

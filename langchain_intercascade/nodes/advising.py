@@ -75,7 +75,7 @@ def advising(
 
 def advise_prompt(query: str, weak_answer: str) -> list[BaseMessage]:
     """Return what the adviser is asked."""
-    text = prompts.ADVISE.format(query=query, weak_answer=weak_answer)
+    text = prompts.filled(prompts.ADVISE, query=query, weak_answer=weak_answer)
     return [SystemMessage(prompts.ADVISE_SYSTEM), HumanMessage(text)]
 
 

@@ -22,11 +22,11 @@ from langchain_intercascade.nodes.weak_generate import with_strategies
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
-    from langchain_intercascade.costs import Spending
+    from langchain_intercascade.costs import Accounts
     from langchain_intercascade.learning.admission import Replay
     from langchain_intercascade.learning.canaries import Canaries
     from langchain_intercascade.learning.upkeep import Upkeep
-    from langchain_intercascade.nodes.distill_strategy import Distilling
+    from langchain_intercascade.nodes.distill_strategy import Distilled
     from langchain_intercascade.nodes.store import Storing
     from langchain_intercascade.record import DecisionRecord
     from langchain_intercascade.repository.retrieval import Floors
@@ -65,23 +65,23 @@ def asking_again(
 
 
 def learning_by(
-    distilling: Distilling, storing: Storing, spending: Spending
+    distilling: Callable[[Strategy], Steps[Distilled]], storing: Storing, accounts: Accounts
 ) -> Callable[[Strategy], Steps[Learned]]:
     """Return the steps that learn one pending lesson from beginning to end."""
 
     def learning(pending: Strategy) -> Steps[Learned]:
         done = yield from distilling(pending)
-        costs = [spending.add("replay", done.replays)]
+        tenant = pending.tenant
+        costs = [accounts.add("replay", done.replays, tenant=tenant)]
         if done.message is not None:
-            costs.append(spending.add("distill", [done.message]))
+            costs.append(accounts.add("distill", [done.message], tenant=tenant))
         if done.waiting or done.merged:
             verdict = Learned("merged", done.strategy) if done.merged else _waiting(pending)
             return _costing(verdict, costs)
         heard: list[Any] = []
         learned = yield from overheard(storing(done.strategy), heard)
-        costs.append(spending.add("replay", paid_for(heard)))
-        outage = done.fault is not None and done.message is None
-        return _costing(learned, costs, outage=outage)
+        costs.append(accounts.add("replay", paid_for(heard), tenant=tenant))
+        return _costing(learned, costs, outage=done.outage)
 
     return learning
 
@@ -122,7 +122,7 @@ def after_deferring(
         query = state.get("query", "")
         if record["degraded"]:
             aftermath.served(Answered(record, asked, query, strong, None, run))
-        if record["route"] != "strong":
+        if record["route"] != "strong" or record["degraded"]:
             return
         tried = state.get("attempt")
         weak = tried["message"] if tried and tried["reason"] is None else None

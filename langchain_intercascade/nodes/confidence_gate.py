@@ -11,8 +11,10 @@ from langchain_intercascade.confidence.base import Evidence, Score, paid_for, un
 from langchain_intercascade.confidence.logprobs import without_logprobs
 from langchain_intercascade.confidence.missing import MissingConfidence
 from langchain_intercascade.costs import charged
+from langchain_intercascade.learning.aftermath import own_name
 from langchain_intercascade.nodes.weak_generate import with_strategies
 from langchain_intercascade.record import Reason, amended, stamped, with_fault
+from langchain_intercascade.resilience.guard import UNLIMITED, Guard
 from langchain_intercascade.state import CascadeState
 from langchain_intercascade.threshold.base import ALWAYS_DEFER, Cut, FixedThreshold
 
@@ -41,6 +43,7 @@ def confidence_gate(
     always_strong: AlwaysStrong,
     prices: Prices,
     tool_calls: ToolCallPolicy | ConfidenceFunction = "defer",
+    guard: Guard = UNLIMITED,
     accepted: Callable[[CascadeState, Run, AIMessage, DecisionRecord], None] = _nobody_cares,
 ) -> Body:
     """Score the weak answer, and accept it or defer the query to the strong model.
@@ -57,6 +60,7 @@ def confidence_gate(
         tool_calls: What becomes of a weak tool call without a score, as is usual:
             providers return no log-probabilities for it. `"defer"` it, `"accept"` it
             if it is valid, or score tool calls with another confidence function.
+        guard: Says how long a call of the confidence function may take.
         accepted: Told of every answer that is accepted.
     """
     watch = MissingConfidence(confidence.method)
@@ -65,10 +69,11 @@ def confidence_gate(
     def body(state: CascadeState, run: Run) -> Steps[Update]:
         tried = state.get("attempt")
         scorer = for_tools if _calls_tools(tried) else confidence
-        record, score = yield from _scored(state, run, scorer, prices)
+        record, score = yield from _scored(state, run, scorer, prices, guard)
         if _gateable(tried):
             watch.saw(score)
         yield from threshold.preparing()
+        yield from threshold.meeting("weak", own_name(_gateable(tried)))
         cut = _cut(threshold, run, record)
         reason, explanation = _verdict(tried, score, cut, run)
         if reason == "no_confidence" and tool_calls == "accept" and _calls_tools(tried):
@@ -108,7 +113,7 @@ def _gateable(tried: Attempt | None) -> AIMessage | None:
 
 
 def _scored(
-    state: CascadeState, run: Run, confidence: ConfidenceFunction, prices: Prices
+    state: CascadeState, run: Run, confidence: ConfidenceFunction, prices: Prices, guard: Guard
 ) -> Steps[tuple[DecisionRecord, Score]]:
     record, answer = state["record"], _gateable(state.get("attempt"))
     if answer is None:
@@ -117,7 +122,7 @@ def _scored(
     evidence = Evidence(state.get("query", ""), state["messages"], answer, asked, run)
     heard: list[Any] = []
     began = perf_counter()
-    score = yield from attempt(overheard(confidence.scoring(evidence), heard))
+    score = yield from attempt(overheard(guard.steps(confidence.scoring(evidence)), heard))
     # The calls may have been made side by side, so their time is that of all together.
     spent = 1000 * (perf_counter() - began)
     for reply in paid_for(heard, score if isinstance(score, Score) else None):

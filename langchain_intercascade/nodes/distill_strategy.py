@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.utils.json import parse_json_markdown
@@ -18,11 +20,11 @@ from langchain_intercascade.costs import Prices, charged, total
 from langchain_intercascade.errors import LessonRejectedError
 from langchain_intercascade.learning.flight import equal_taught, flying
 from langchain_intercascade.learning.leases import releasing
-from langchain_intercascade.learning.lesson import set_back
+from langchain_intercascade.learning.lesson import is_outage, kept_back, set_back
 from langchain_intercascade.learning.trials import Trial, cross_examining, trying
 from langchain_intercascade.record import LessonNote, amended, with_fault
 from langchain_intercascade.repository.lifecycle import merged
-from langchain_intercascade.strategy import Advice, Lesson, State, Strategy
+from langchain_intercascade.strategy import Advice, Lesson, State, Strategy, storable
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
@@ -36,15 +38,24 @@ if TYPE_CHECKING:
     from langchain_intercascade.state import Body, CascadeState, Run, Update
 
 
+LONGEST_REPLY: Final = 65_000
+"""Characters in a reply; the longest advice has about 10,000, and JSON may spell each as six."""
+
+# LangChain's own parser completes what was cut off, which would make half a step of a step, and
+# does so in time that grows with the square of the length.
+_AS_IT_STANDS: Final = partial(json.loads, strict=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distilled:
     """What came of one try at distilling.
 
     Attributes:
-        strategy: A candidate with advice; the pending lesson, set back by one try or left as
+        strategy: A candidate with advice; the pending lesson, refused, put off or left as
             it is; or the strategy that stands for the lesson already.
         merged: Whether it is the latter.
         waiting: Whether an equal lesson is being learned right now, so that this one waits.
+        why: Why it waits, if for another reason, in words.
         message: The distiller's reply, for its cost; `None` if it was not asked or gave none.
         replays: Replies of the weak model, and of judges, on the way.
         latency_ms: How long the distiller took.
@@ -54,10 +65,16 @@ class Distilled:
     strategy: Strategy
     merged: bool = False
     waiting: bool = False
+    why: str = ""
     message: AIMessage | None = None
     replays: Sequence[AIMessage] = ()
     latency_ms: float = 0.0
     fault: Fault | None = None
+
+    @property
+    def outage(self) -> bool:
+        """Whether something was out of order, so that the lesson is put off."""
+        return self.fault is not None and is_outage(self.fault.error)
 
 
 def distill_strategy(
@@ -94,10 +111,12 @@ def distill_strategy(
             return later(state, pending)
         done = yield from attempt(distilling(pending))
         if isinstance(done, Fault):
-            done = Distilled(strategy=set_back(pending, f"learning failed ({done})"), fault=done)
+            back = kept_back(pending, f"learning failed ({done})", done.error)
+            done = Distilled(strategy=back, fault=done)
         record = _charged(state["record"], done, prices)
         if done.waiting:
-            return later({**state, "record": record}, pending, "an equal lesson is being learned")
+            why = done.why or "an equal lesson is being learned"
+            return later({**state, "record": record}, pending, why)
         if done.merged:
             note = LessonNote(state="merged", id=done.strategy.id, reason="")
             return {"lesson": None, "record": amended(record, lesson=note)}
@@ -190,7 +209,7 @@ def asking(
     )
     spent = 1000 * (perf_counter() - began)
     if isinstance(reply, Fault):
-        failed = set_back(pending, f"the distiller failed ({reply})")
+        failed = kept_back(pending, f"the distiller failed ({reply})", reply.error)
         return Distilled(strategy=failed, latency_ms=spent, fault=reply)
     paid = pending.changed(cost=total([pending.cost, prices.cost(reply)]))
     try:
@@ -204,9 +223,9 @@ def asking(
 
 def distill_prompt(lesson: Lesson) -> list[BaseMessage]:
     """Return what the distiller is asked; no strategy is in it, lest lessons feed on lessons."""
-    text = prompts.DISTILL.format(query=lesson.query, answer=lesson.answer)
+    text = prompts.filled(prompts.DISTILL, query=lesson.query, answer=lesson.answer)
     if lesson.weak_answer:
-        text += prompts.DISTILL_WEAK.format(weak_answer=lesson.weak_answer)
+        text += prompts.filled(prompts.DISTILL_WEAK, weak_answer=lesson.weak_answer)
     return [SystemMessage(prompts.DISTILL_SYSTEM), HumanMessage(text)]
 
 
@@ -223,9 +242,12 @@ def parse_advice(text: str) -> Advice:
         >>> parse_advice('{"title": "Sums", "when_to_use": "Adding.", "steps": ["Add."]}').steps
         ('Add.',)
     """
+    if len(text) > LONGEST_REPLY:
+        msg = f"the distiller's reply is longer than {LONGEST_REPLY} characters"
+        raise LessonRejectedError(msg)
     try:
-        found = parse_json_markdown(text)
-    except ValueError as error:
+        found = parse_json_markdown(text, parser=_AS_IT_STANDS)
+    except (ValueError, RecursionError) as error:
         msg = "the distiller's reply is not JSON"
         raise LessonRejectedError(msg) from error
     if not isinstance(found, dict):
@@ -233,11 +255,15 @@ def parse_advice(text: str) -> Advice:
         raise LessonRejectedError(msg)
     known = {name: value for name, value in found.items() if name in Advice.model_fields}
     try:
-        return Advice.model_validate(known)
+        advice = Advice.model_validate(known)
     except ValidationError as error:
         parts = sorted({_where(each) for each in error.errors()})
         msg = f"the distilled strategy is malformed in: {', '.join(parts)}"
         raise LessonRejectedError(msg) from error
+    if (told := advice.text()) != storable(told):
+        msg = "the distilled strategy holds characters that no database can hold"
+        raise LessonRejectedError(msg)
+    return advice
 
 
 def _where(error: ErrorDetails) -> str:

@@ -18,9 +18,10 @@ from langchain_intercascade.record import (
     new_record,
     with_fault,
 )
-from langchain_intercascade.repository.breaker import Breaker
 from langchain_intercascade.repository.floor import Floor
 from langchain_intercascade.repository.retrieval import Floors, Wanted, retrieving
+from langchain_intercascade.resilience.breaker import Breaker
+from langchain_intercascade.resilience.guard import UNLIMITED, Guard
 from langchain_intercascade.strategy import Strategy, checked_tenant, storable
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def retrieve_strategies(
     query_from: QueryFrom,
     with_tools: bool = False,
     breaker: Breaker | None = None,
+    guard: Guard = UNLIMITED,
     floors: Floors | None = None,
     weak_model: str = "",
     shared: str | None = None,
@@ -57,6 +59,7 @@ def retrieve_strategies(
         with_tools: Whether calls with tools get strategies too: stored text has no
             business near tools unless asked.
         breaker: Decides when to leave a failing repository alone.
+        guard: Says how long a call of the encoder or the repository may take.
         floors: What is near enough, where neither cascade nor call says so.
         weak_model: Whose experience with a strategy counts.
         shared: The tenant of the shared pool, if that is searched too.
@@ -97,7 +100,7 @@ def retrieve_strategies(
         hits: Sequence[Hit] = ()
         bare = with_tools or not run.model_kwargs.get("tools")
         if run.k and run.force != "strong" and query and bare:
-            found = yield from _guarded(fuse, looking(query, run))
+            found = yield from _guarded(fuse, guard.steps(looking(query, run)))
             if isinstance(found, Fault | str):
                 record = with_fault(record, "retrieve_strategies", found)
             else:

@@ -16,7 +16,12 @@ from langchain_intercascade._steps import Fault, Steps, ask_streaming, attempt
 from langchain_intercascade.costs import Prices, charged
 from langchain_intercascade.equipment import STRUCTURED, equipped, misfit
 from langchain_intercascade.errors import BrokenStreamError, StrongModelError
-from langchain_intercascade.learning.aftermath import lesson_of
+from langchain_intercascade.learning.aftermath import (
+    Meeting,
+    lesson_of,
+    nobody_minds,
+    own_name,
+)
 from langchain_intercascade.learning.leases import claimed, held_for, owner_name
 from langchain_intercascade.record import (
     RECORD_KEY,
@@ -49,6 +54,7 @@ def strong_generate(
     on_strong_error: OnStrongError,
     owner: Callable[[], str],
     advise: Advising | None = None,
+    meeting: Meeting = nobody_minds,
 ) -> Body:
     """Let the strong model answer, and write down the lesson before anything else can fail.
 
@@ -66,6 +72,7 @@ def strong_generate(
             when the strong model fails, or return the `"weak"` answer, flagged.
         owner: Says under what name a lesson is claimed that is learned before the answer.
         advise: Tries first to help the weak model to an answer of its own.
+        meeting: Told at once under which name the strong model answers.
     """
 
     def body(state: CascadeState, run: Run) -> Steps[Update]:
@@ -86,6 +93,7 @@ def strong_generate(
         if isinstance(answer, Fault):
             return _without_strong(state, answer.error, on_strong_error)
         spent = 1000 * (perf_counter() - began)
+        yield from meeting("strong", own_name(answer))
         record = charged(state["record"], "strong", answer, prices=prices, latency_ms=spent)
         record = _compared(record, answer)
         taught = _lesson(state, run, answer, record, strong_model)
@@ -114,7 +122,12 @@ def _compared(record: DecisionRecord, answer: AIMessage) -> DecisionRecord:
     inner: DecisionRecord | None = answer.response_metadata.get(RECORD_KEY)
     if inner is None:
         return amended(record, always_strong_cost=record["usage"]["strong"]["cost"])
-    return amended(record, always_strong_cost=inner["always_strong_cost"], inner=inner)
+    return amended(
+        record,
+        always_strong_cost=inner["always_strong_cost"],
+        inner=inner,
+        degraded=inner["degraded"],
+    )
 
 
 def joined(pieces: Sequence[Any]) -> AIMessage:
@@ -184,6 +197,8 @@ def _unresolved(answer: AIMessage, query: str, run: Run) -> str:
         return found[1]
     if problem := misfit(answer, run.model_kwargs):
         return problem
+    if (inner := answer.response_metadata.get(RECORD_KEY)) is not None and inner["degraded"]:
+        return "it is a weak answer itself, in place of a strong one"
     if answer.tool_calls and STRUCTURED not in run.model_kwargs:
         return "it is a tool call"
     if holds_strategies(query, answer.text):

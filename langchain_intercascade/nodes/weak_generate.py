@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.messages import AIMessage, BaseMessage
 
@@ -13,9 +13,12 @@ from langchain_intercascade import prompts
 from langchain_intercascade._steps import QUIET, Fault, Steps, ask, attempt
 from langchain_intercascade.costs import Prices, charged
 from langchain_intercascade.equipment import equipped, misfit
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, NoSlotError
+from langchain_intercascade.learning.lesson import is_outage
 from langchain_intercascade.record import with_fault
 from langchain_intercascade.reply import configuration_fault, flaw, invalid_request, text_only
+from langchain_intercascade.resilience.breaker import Breaker
+from langchain_intercascade.resilience.retry_after import retry_after
 from langchain_intercascade.state import Attempt
 from langchain_intercascade.strategy import Kind, Shown
 
@@ -24,18 +27,31 @@ if TYPE_CHECKING:
 
     from langchain_intercascade.state import Body, CascadeState, Run, Update
 
+_PAUSED: Final = "there is none, because the weak model kept failing and is left alone for a while"
 
-def weak_generate(weak: Runnable[Any, AIMessage], *, prices: Prices) -> Body:
+
+def weak_generate(
+    weak: Runnable[Any, AIMessage], *, prices: Prices, breaker: Breaker | None = None
+) -> Body:
     """Let the weak model try, with the retrieved strategies in its prompt.
 
     A weak model that fails, refuses or is cut off leaves an attempt without an
     answer, which the gate defers.  One that can never work as configured is a
-    `ConfigurationError`: deferring around it would cost money for ever.
+    `ConfigurationError`: deferring around it would cost money for ever.  One that
+    is down is left alone for a while, unless the caller asks for it by `force`.
+
+    Args:
+        weak: The weak model.
+        prices: What its tokens cost.
+        breaker: Decides when to leave a failing model alone.
     """
+    fuse = breaker or Breaker(of="weak model")
 
     def body(state: CascadeState, run: Run) -> Steps[Update]:
         if run.force == "strong":
             return {}
+        if run.force != "weak" and not fuse.allows():
+            return {"attempt": Attempt(message=None, reason="weak_paused", detail=_PAUSED)}
         prompt = with_strategies(state["messages"], state.get("shown") or [])
         model, kwargs = equipped(weak, run)
         began = perf_counter()
@@ -44,14 +60,24 @@ def weak_generate(weak: Runnable[Any, AIMessage], *, prices: Prices) -> Body:
         )
         if isinstance(answer, Fault):
             _raise_if_never_works(answer.error, state["messages"])
+            _tell(fuse, answer.error)
             failed = Attempt(message=None, reason="weak_failed", detail=str(answer))
             record = with_fault(state["record"], "weak_generate", answer)
             return {"attempt": failed, "record": record}
+        fuse.succeeded()
         spent = 1000 * (perf_counter() - began)
         record = charged(state["record"], "weak", answer, prices=prices, latency_ms=spent)
         return {"attempt": _judged(answer, run), "record": record}
 
     return body
+
+
+def _tell(fuse: Breaker, error: Exception) -> None:
+    """Tell the breaker of a fault: whoever finds fault with this very query is up."""
+    if not is_outage(error):
+        fuse.succeeded()
+    elif not isinstance(error, NoSlotError):  # our own limit says nothing about the model
+        fuse.failed(rest=retry_after(error))
 
 
 def with_strategies(
@@ -72,7 +98,7 @@ def with_strategies(
 def strategies_block(shown: Sequence[dict[str, Any]]) -> str:
     """Return the strategies as one delimited block of text."""
     numbered = enumerate(map(Shown.model_validate, shown), start=1)
-    text = "\n".join(_written(number, advice) for number, advice in numbered)
+    text = prompts.inert("\n".join(_written(number, advice) for number, advice in numbered))
     marker = blake2b(text.encode("utf-8", "replace"), digest_size=6).hexdigest()
     return prompts.STRATEGIES.format(marker=marker, strategies=text)
 

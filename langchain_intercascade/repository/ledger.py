@@ -136,25 +136,58 @@ def counted(
         share: How much of it is this strategy's merit, where several were in the prompt.
         accepted: Whether the answer with the strategy was accepted.
     """
+    marks = _marks(with_it, without, weight, share, accepted=accepted)
     old = strategy.ledger.get(weak_model, Tally())
-    heft, square = weight * share, weight * weight * share
-    tally = old.model_copy(
-        update={
-            "right_with": old.right_with + heft * (with_it is True),
-            "wrong_with": old.wrong_with + heft * (with_it is False),
-            "right_without": old.right_without + heft * (without is True),
-            "wrong_without": old.wrong_without + heft * (without is False),
-            "squared_with": old.squared_with + square * (with_it is not None),
-            "squared_without": old.squared_without + square * (without is not None),
-            "accepted": old.accepted + weight * (accepted and with_it is not None),
-            "labels": old.labels + 1,
-        }
-    )
+    tally = old.model_copy(update={name: getattr(old, name) + n for name, n in marks.items()})
     noted = strategy.changed(ledger={**strategy.ledger, weak_model: tally})
     verdict = standing(tally)
     if strategy.state is State.ACTIVE and verdict in ("harmful", "useless"):
         return suspended(noted, _reason(verdict, weak_model, tally))
     return noted
+
+
+def discounted(
+    strategy: Strategy,
+    weak_model: str,
+    *,
+    with_it: bool | None = None,
+    without: bool | None = None,
+    weight: float = 1.0,
+    share: float = 1.0,
+    accepted: bool = False,
+) -> Strategy:
+    """Return `strategy` without a label that had been `counted` with the same arguments.
+
+    Its state stays what it is.
+    """
+    marks = _marks(with_it, without, weight, share, accepted=accepted)
+    old = strategy.ledger.get(weak_model, Tally())
+    # Below 0 there is only what sums of fractions leave over.
+    less = {name: max(type(n)(0), getattr(old, name) - n) for name, n in marks.items()}
+    tally = old.model_copy(update=less)
+    return strategy.changed(ledger={**strategy.ledger, weak_model: tally})
+
+
+def _marks(
+    with_it: bool | None,  # noqa: FBT001 - a verdict, not a switch; likewise the next
+    without: bool | None,  # noqa: FBT001
+    weight: float,
+    share: float,
+    *,
+    accepted: bool,
+) -> dict[str, float]:
+    """Return what one label adds to each number of a tally."""
+    heft, square = weight * share, weight * weight * share
+    return {
+        "right_with": heft * (with_it is True),
+        "wrong_with": heft * (with_it is False),
+        "right_without": heft * (without is True),
+        "wrong_without": heft * (without is False),
+        "squared_with": square * (with_it is not None),
+        "squared_without": square * (without is not None),
+        "accepted": weight * (accepted and with_it is not None),
+        "labels": 1,
+    }
 
 
 def used(strategy: Strategy, weak_model: str, *, uses: int, saved: float) -> Strategy:

@@ -16,7 +16,6 @@ from langchain_intercascade.strategy import (
     Replays,
     State,
     Strategy,
-    Tally,
     normalised,
     now,
 )
@@ -58,11 +57,8 @@ def suspended(strategy: Strategy, why: str) -> Strategy:
 
 
 def reinstated(strategy: Strategy, why: str) -> Strategy:
-    """Put a suspended strategy in use again; the labels that condemned it count no longer."""
-    ledger = {
-        model: Tally(uses=tally.uses, saved=tally.saved) for model, tally in strategy.ledger.items()
-    }
-    return activated(strategy.changed(ledger=ledger), f"again, {why}")
+    """Put a suspended strategy in use again; all that is known of it still counts."""
+    return activated(strategy, f"again, {why}")
 
 
 def archived(strategy: Strategy, why: str) -> Strategy:
@@ -125,6 +121,14 @@ def kept_from(strategy: Strategy, query: str) -> Strategy:
     if normalised(query) in map(normalised, strategy.misled):
         return strategy
     return strategy.recorded("kept from a look-alike", misled=(*strategy.misled, query)[-MAX_KEYS:])
+
+
+def let_near(strategy: Strategy, query: str) -> Strategy:
+    """Take back that `strategy` has misled the weak model on `query`."""
+    left = tuple(each for each in strategy.misled if normalised(each) != normalised(query))
+    if left == strategy.misled:
+        return strategy
+    return strategy.recorded("let near a look-alike again", misled=left)
 
 
 def is_expired(strategy: Strategy, *, at: str | None = None) -> bool:

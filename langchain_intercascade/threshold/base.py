@@ -25,6 +25,8 @@ ALWAYS_DEFER: Final = "always_defer"
 
 ThresholdValue: TypeAlias = float | Literal["always_defer"]
 
+ModelRole: TypeAlias = Literal["weak", "strong"]
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -71,6 +73,18 @@ class Threshold(ABC):
 
     def preparing(self) -> Steps[None]:
         """Do, before a cut is asked for, what needs the outside world; most do nothing."""
+        return nothing()
+
+    def meeting(self, role: ModelRole, name: str) -> Steps[None]:
+        """Be told under which name a model has just answered, before the next cut is asked for.
+
+        Most do nothing: only what was certified about a model minds that it is another.
+
+        Args:
+            role: Which model.
+            name: What it called itself; empty if it did not say.
+        """
+        del role, name
         return nothing()
 
     @abstractmethod

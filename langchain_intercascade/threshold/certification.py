@@ -33,9 +33,13 @@ nothing extra; taken in, they would make the threshold look worse than it is.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import date
 from itertools import accumulate
 from typing import Annotated, Any, Final, NamedTuple
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from langchain_intercascade.errors import ConfigurationError
@@ -44,12 +48,13 @@ from langchain_intercascade.record import Regime
 from langchain_intercascade.threshold.base import ALWAYS_DEFER
 from langchain_intercascade.threshold.bounds import fewest_faultless
 from langchain_intercascade.threshold.calibrate import calibrate_threshold
+from langchain_intercascade.threshold.fixed_sequence import ladder, walk
 from langchain_intercascade.threshold.report import ThresholdReport
 
 SIZES: Final = (100, 200, 400, 800, 1600, 3200, 6400)
 """Sizes of the sample at which to look; at the last, sampling is hardly a matter any more."""
 
-SHARES: Final = (0.05, 0.1, 0.2, 0.3, 0.25, 0.05, 0.05)
+SHARES: Final = (0.05, 0.1, 0.15, 0.2, 0.25, 0.2, 0.05)
 """The part of delta that each look is given; most where a threshold is likely to be found."""
 
 
@@ -68,20 +73,27 @@ class Check(NamedTuple):
 
 
 CHECKS: Final = (
-    Check(fresh=False, start=0.2, share=0.6),
-    Check(fresh=False, start=0.6, share=0.15),
-    Check(fresh=True, start=0.75, share=0.25),
+    Check(fresh=False, start=0.1, share=0.5),
+    Check(fresh=False, start=0.6, share=0.1),
+    Check(fresh=True, start=0.75, share=0.15),
+    Check(fresh=True, start=0.95, share=0.25),
 )
-"""Most for the first, which is the best as long as the weak model stays as it is."""
+"""Most for the first, which is the best as long as the weak model stays as it is.
+
+The last asks at once whether nearly everything may be accepted.  Where confidence says little
+each further rung is one more chance to fail: with a weak model that had learned nearly all,
+a walk from three quarters down often ended before it came to what was plainly safe.
+"""
 
 READY: Final = 0.85
 """A certified threshold is served once it accepts this share of what looks possible."""
 
-PATIENCE: Final = 800
-"""Size of the sample from which on less than that is served; at twice it, whatever is certified."""
+PATIENCE: Final = 3200
+"""Size of the sample from which on whatever is certified is served.
 
-IMPATIENT: Final = 0.8
-"""By this factor less.  Serving stops most of the labels, so what is poor then stays poor."""
+Serving stops most of the labels, so what is poor then stays poor for very long; whoever waits
+for one more look defers as many answers again, once.
+"""
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=0)]
@@ -126,8 +138,7 @@ class Certification:
             delta: Probability of ever certifying an unsafe threshold, in (0, 0.5].
             audit_rate: The least probability with which an accepted answer is audited.
             ready: Share of the coverage that looks possible from which on to serve.
-            patience: Size of the sample from which on to serve somewhat less than that; at
-                twice this size, whatever is certified.
+            patience: Size of the sample from which on to serve whatever is certified.
         """
         self._regime, self._target, self._delta = regime, target_risk, delta
         self._rate, self._ready, self._patience = audit_rate, ready, patience
@@ -149,9 +160,25 @@ class Certification:
         return len(self._state.scores)
 
     @property
+    def target_risk(self) -> float:
+        """Share of accepted answers that may be wrong."""
+        return self._target
+
+    @property
+    def audit_rate(self) -> float:
+        """The least audit rate; once it serves, the chance of each answer to enter the sample."""
+        return self._rate
+
+    @property
+    def sample(self) -> tuple[Sequence[float], Sequence[bool]]:
+        """Scores and verdicts of the sample, in the order in which they came."""
+        return self._state.scores, self._state.correct
+
+    @property
     def next_size(self) -> int | None:
         """Size of the sample at the next look; `None` after the last."""
-        return next((size for size in SIZES if size > self.size), None)
+        coming = bisect_right(SIZES, self.size)
+        return SIZES[coming] if coming < len(SIZES) else None
 
     @property
     def certified(self) -> ThresholdReport | None:
@@ -161,7 +188,11 @@ class Certification:
     @property
     def threshold(self) -> float | None:
         """The threshold to serve; `None` while there is none."""
-        return _lowest(self._state.certified) if self._state.serving else None
+        return lowest(self._state.certified) if self._state.serving else None
+
+    def delta_of(self, size: int, check: Check) -> float:
+        """Return the part of delta that `check` is given in the look at `size`."""
+        return self._delta * SHARES[SIZES.index(size)] * check.share
 
     def observe(self, label: Label) -> None:
         """Take in one label; one from which nothing sound follows is passed over.
@@ -179,7 +210,7 @@ class Certification:
             state.scores.append(label.confidence)
             state.correct.append(label.correct)
             if self.size in SIZES:
-                self._look()
+                self._look(_day(label))
 
     def _in_place(self, label: Label) -> bool:
         """Say whether the threshold now served would have treated the answer as it was."""
@@ -192,33 +223,50 @@ class Certification:
             return True
         return lot(label.run_id, "calibration") < self._rate / label.probability
 
-    def _look(self) -> None:
+    def _look(self, on: date | None) -> None:
         """Calibrate on the sample; keep the lowest threshold that ever passed."""
         state = self._state
-        found = min((self._checked(check) for check in CHECKS), key=_lowest)
-        if _lowest(found) < _lowest(state.certified):
-            state.certified = found
-        state.serving = state.serving or self._is_ready(_lowest(state.certified))
+        found = {check: self._tried(check) for check in CHECKS}
+        best = min(found, key=found.__getitem__)
+        if found[best] < lowest(state.certified):
+            state.certified = self._checked(best, on)
+        state.serving = state.serving or self._is_ready(lowest(state.certified))
 
-    def _checked(self, check: Check) -> ThresholdReport:
-        look = SIZES.index(self.size)
-        since = SIZES[look - 1] if check.fresh and look else 0
-        n, delta = self.size - since, self._delta * SHARES[look] * check.share
+    def _tried(self, check: Check) -> float:
+        """Return the threshold that `check` certifies, as `_checked` would; infinity for none."""
+        since, delta, least = self._terms_of(check)
+        scores = np.array(self._state.scores[since:])
+        correct = np.array(self._state.correct[since:], dtype=bool)
+        # Most of the work are bounds, and those above the start of the walk are not needed.
+        grid = np.sort(scores)[: max(0, len(scores) - least + 1)]
+        rungs = ladder(scores, correct, delta, grid.tolist())
+        last = walk(rungs, self._target, least).last
+        return math.inf if last is None else float(rungs.thresholds[last])
+
+    def _checked(self, check: Check, on: date | None) -> ThresholdReport:
+        since, delta, least = self._terms_of(check)
         return calibrate_threshold(
             self._state.scores[since:],
             self._state.correct[since:],
             target_risk=self._target,
             delta=delta,
-            min_accepted=max(fewest_faultless(self._target, delta), int(check.start * n)),
+            min_accepted=least,
             regime=self._regime,
+            on=on,
         )
+
+    def _terms_of(self, check: Check) -> tuple[int, float, int]:
+        """Return where the check's part of the sample begins, its delta, and its fewest answers."""
+        look = SIZES.index(self.size)
+        since = SIZES[look - 1] if check.fresh and look else 0
+        delta = self.delta_of(self.size, check)
+        start = int(check.start * (self.size - since))
+        return since, delta, max(fewest_faultless(self._target, delta), start)
 
     def _is_ready(self, threshold: float) -> bool:
         reached = sum(score >= threshold for score in self._state.scores)
-        if self.size >= 2 * self._patience:
-            return reached > 0
-        eased = IMPATIENT if self.size >= self._patience else 1.0
-        return 0 < reached >= eased * self._ready * self._hoped()
+        enough = 0.0 if self.size >= self._patience else self._ready * self._hoped()
+        return 0 < reached >= enough
 
     def _hoped(self) -> int:
         """Return how many would be accepted at the lowest threshold that looks safe."""
@@ -246,6 +294,11 @@ class Certification:
             raise ConfigurationError(msg) from error
 
 
-def _lowest(found: ThresholdReport | None) -> float:
+def _day(label: Label) -> date | None:
+    """Return the day on which the label came, which is not that on which a log is read again."""
+    return date.fromisoformat(label.at[:10]) if label.at else None
+
+
+def lowest(found: ThresholdReport | None) -> float:
     """Return a report's threshold as a number; infinity if it has none."""
     return math.inf if found is None or found.threshold == ALWAYS_DEFER else found.threshold

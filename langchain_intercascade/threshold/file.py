@@ -30,6 +30,9 @@ SCHEMA_VERSION: Final = 1
 
 KIND: Final = "langchain_intercascade.thresholds"
 
+LEVELS_KIND: Final = "langchain_intercascade.levels"
+"""What a file says that holds the thresholds of several levels; see `levels`."""
+
 PATIENCE: Final = 60.0
 """Seconds between two looks at whether the strategies are still those of the calibration."""
 
@@ -95,13 +98,31 @@ def save_thresholds(
         ConfigurationError: There is no report, or one is filed under another regime.
         OSError: It cannot be written there.
     """
+    written_whole(path, KIND, content_of(reports, bound_to))
+
+
+def content_of(
+    reports: ThresholdReport | Mapping[Regime, ThresholdReport], bound_to: Binding
+) -> dict[str, Any]:
+    """Return what a file says about the thresholds of one level, as JSON-like data.
+
+    Raises:
+        ConfigurationError: There is no report, or one is filed under another regime.
+    """
     known = CalibratedThreshold(reports).reports
-    content = {
-        "kind": KIND,
-        "schema_version": SCHEMA_VERSION,
+    return {
         "bound_to": bound_to.model_dump(),
         "reports": {regime: report.as_json() for regime, report in known.items()},
     }
+
+
+def written_whole(path: str | Path, kind: str, what: Mapping[str, Any]) -> None:
+    """Write a file of this kind, whole or not at all.
+
+    Raises:
+        OSError: It cannot be written there.
+    """
+    content = {"kind": kind, "schema_version": SCHEMA_VERSION, **what}
     file = Path(path)
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     part.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -237,14 +258,35 @@ def load_thresholds(path: str | Path, *, beside: Binding | None = None) -> Bound
             or encoder; the message names each difference.
     """
     file = Path(path)
-    content = _validated(file.name, _read(file))
-    found = BoundThreshold(content.reports, content.bound_to, name=file.name)
+    content = read_thresholds(file)
+    if content["kind"] == LEVELS_KIND:
+        msg = (
+            f"{file.name} holds the thresholds of several levels: give it to "
+            "`InterCascade.from_models` as thresholds=, with the models it was calibrated for."
+        )
+        raise ConfigurationError(msg)
+    found = threshold_in(content, file.name)
     if beside is not None:
         found.check(beside)
     return found
 
 
-def _read(file: Path) -> dict[str, Any]:
+def threshold_in(content: Mapping[str, Any], name: str) -> BoundThreshold:
+    """Return the threshold that the content of a file, or of a level in it, stands for.
+
+    Raises:
+        ConfigurationError: It is damaged, or of a newer version.
+    """
+    known = _validated(name, {**content, "kind": KIND})
+    return BoundThreshold(known.reports, known.bound_to, name=name)
+
+
+def read_thresholds(file: Path) -> dict[str, Any]:
+    """Return the content of a file of thresholds, of one level or several.
+
+    Raises:
+        ConfigurationError: The file is missing, or is none of thresholds.
+    """
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -253,13 +295,13 @@ def _read(file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         msg = f"{file.name} is damaged: it is not JSON. Calibrate again or restore the file."
         raise ConfigurationError(msg) from error
-    if not isinstance(found, dict) or found.get("kind") != KIND:
+    if not isinstance(found, dict) or found.get("kind") not in (KIND, LEVELS_KIND):
         msg = f"{file.name} is no threshold file: it does not say that its kind is {KIND!r}."
         raise ConfigurationError(msg)
     return found
 
 
-def _validated(name: str, found: dict[str, Any]) -> _File:
+def _validated(name: str, found: Mapping[str, Any]) -> _File:
     version = found.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
         msg = (

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from langchain_intercascade.threshold.base import ALWAYS_DEFER
-from langchain_intercascade.threshold.certification import SIZES
-from langchain_intercascade.threshold.report import ThresholdReport
+from langchain_intercascade.threshold.certification import lowest
+from langchain_intercascade.threshold.forecast import SOME, foreseen
 
 if TYPE_CHECKING:
     from langchain_intercascade.record import Regime
+    from langchain_intercascade.threshold.certification import Certification
     from langchain_intercascade.threshold.self_calibrating import SelfCalibrating
 
 
@@ -22,48 +23,85 @@ _ANEW: Final = (
 def outlook(threshold: SelfCalibrating, regime: Regime) -> list[str]:
     """Return sentences for people about one regime of `threshold`.
 
+    Raises:
+        ConfigurationError: The regime is not among those that occur.
+
     Examples:
         >>> from langchain_intercascade.threshold.self_calibrating import SelfCalibrating
         >>> print(*outlook(SelfCalibrating(0.1), "plain"), sep=chr(10))
         Every plain answer is deferred: cold start: 0 labels, the next look is at 100.
-        What would loosen it: labels. Every deferred query whose answers can be compared is one.
+        What would loosen it: 100 more labels, at the least. Every deferred query is one.
     """
+    return [*_stated(threshold, regime), *_unjudged(threshold, regime)]
+
+
+def _stated(threshold: SelfCalibrating, regime: Regime) -> list[str]:
     cut = threshold.cut(regime)
     if threshold.standing(regime) == "withdrawn":
         return [f"Every {regime} answer is deferred: {cut.origin}.", _ANEW]
-    state = threshold.state()["regimes"].get(regime)
-    kept = {} if state is None else state["certification"]
+    found = threshold.certification(regime)
     if cut.value == ALWAYS_DEFER:
-        return [f"Every {regime} answer is deferred: {cut.origin}.", _cold(kept)]
+        return [f"Every {regime} answer is deferred: {cut.origin}.", _cold(threshold, found)]
     served = f"{regime.capitalize()} answers with a confidence of {cut.value:.6g} or more"
     accepted = f"{served} are accepted: {cut.origin}."
-    return [accepted, *_certified(kept), _watched(threshold, regime)]
+    return [accepted, *_certified(found), _watched(threshold, regime)]
 
 
-def _cold(kept: dict[str, Any]) -> str:
-    if len(kept.get("scores", ())) >= SIZES[-1]:
+def _cold(threshold: SelfCalibrating, found: Certification) -> str:
+    """Return how many more labels it takes, as far as that can be foreseen."""
+    skips = threshold.on_abstain == "skip"
+    labels = (
+        "Every deferred query that can be judged is one" if skips else "Every deferred query is one"
+    )
+    coming = found.next_size
+    if coming is None or (found.size >= SOME and foreseen(found) is None):
         return (
             "What would loosen it: a better confidence, a better weak model or a higher target; "
-            "more labels would not."
+            f"with errors as frequent as in these {found.size} labels, more labels would not."
         )
-    return (
-        "What would loosen it: labels. Every deferred query whose answers can be compared is one."
-    )
+    if found.size < SOME:
+        more = f"{coming - found.size} more labels, at the least"
+    else:
+        more = _foreseen(found, "for a threshold")
+    return f"What would loosen it: {more}. {labels}."
 
 
-def _certified(kept: dict[str, Any]) -> list[str]:
+def _certified(found: Certification) -> list[str]:
     """Return what it was certified on, and what would loosen it."""
-    report = ThresholdReport.model_validate(kept["certified"])
+    report = found.certified
+    if report is None:
+        return []
     sample = (
         f"It was certified on {report.n} labelled answers, on {report.on}: {report.errors} wrong "
-        f"of {report.accepted} that it would have accepted. There were {kept['labels']} labels in "
-        f"all, {kept['audits']} of them audits."
+        f"of {report.accepted} that it would have accepted. There were {found.labels} labels in "
+        f"all, {found.audits} of them audits."
     )
-    coming = next((size for size in SIZES if size > len(kept["scores"])), None)
-    if coming is None:
-        return [sample, "It was the last look; only starting anew could loosen it."]
-    more = f"The next look is at {coming}, now there are {len(kept['scores'])}."
-    return [sample, f"What would loosen it: labels. {more}"]
+    return [sample, _lower(found)]
+
+
+def _lower(found: Certification) -> str:
+    """Return what it takes to accept more than what is served."""
+    if min(found.sample[0]) >= lowest(found.certified):
+        return "Nothing would loosen it: every answer of the sample is accepted already."
+    if found.next_size is None:
+        return "It was the last look; only starting anew could loosen it."
+    if foreseen(found) is None:
+        return (
+            "What would loosen it: a better confidence or a better weak model; with errors where "
+            "they are, more labels would not."
+        )
+    # Once it serves, each answer of the traffic enters the sample with the same chance.
+    queries = round((found.next_size - found.size) / found.audit_rate)
+    return (
+        f"What would loosen it: {_foreseen(found, 'to accept more')}. The next look comes after "
+        f"about {queries} queries."
+    )
+
+
+def _foreseen(found: Certification, what: str) -> str:
+    size = foreseen(found) or found.size
+    more = f"about {size - found.size} more labels {what}"
+    return f"{more}, if errors stay as rare as in {found.size}"
 
 
 def _watched(threshold: SelfCalibrating, regime: Regime) -> str:
@@ -75,3 +113,19 @@ def _watched(threshold: SelfCalibrating, regime: Regime) -> str:
         f"{monitor.lower:.3g} and {monitor.upper:.3g}. More than {threshold.target_risk:g} "
         "for sure would withdraw it."
     )
+
+
+def _unjudged(threshold: SelfCalibrating, regime: Regime) -> list[str]:
+    """Return what became of answers that nobody could judge, if there were any."""
+    n = threshold.unjudged(regime)
+    if not n:
+        return []
+    wrong = (
+        f"{n} answers could not be judged and count as wrong. An `agreement` that can tell would "
+        "loosen it; on_abstain='skip' would leave them out of the promise."
+    )
+    skipped = (
+        f"{n} answers could not be judged and were left out: about answers like those nothing is "
+        "promised, and they are accepted all the same if their confidence is high enough."
+    )
+    return [wrong if threshold.on_abstain == "wrong" else skipped]

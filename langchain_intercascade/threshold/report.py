@@ -58,6 +58,8 @@ class ThresholdReport(_Frozen):
         min_accepted: Thresholds that accept fewer answers were passed over.
         n: How many labelled answers there were.
         scored: How many of them had a usable score; the others are never accepted.
+        unjudged: How many more nobody could judge and were left out; the promise does not
+            speak about answers like those.
         accepted: How many the threshold accepts.
         errors: How many of those were wrong.
         bound: Upper bound on the true risk; `None` when everything is deferred.
@@ -75,6 +77,7 @@ class ThresholdReport(_Frozen):
     min_accepted: Annotated[int, Field(ge=1)]
     n: _Count
     scored: _Count
+    unjudged: _Count = 0
     accepted: _Count
     errors: _Count
     bound: _Share | None
@@ -162,9 +165,15 @@ class ThresholdReport(_Frozen):
     def _data(self) -> str:
         unscored = self.n - self.scored
         without = f", of which {unscored} had no usable confidence" if unscored else ""
-        return (
+        data = (
             f"It was calibrated on {self.n} labelled answers{without}, on {self.on}; it speaks "
             "about queries, models and prompts like those and ends when any of them changes."
+        )
+        if not self.unjudged:
+            return data
+        return (
+            f"{data} {self.unjudged} more answers could not be judged and were left out: about "
+            "answers like those nothing is promised."
         )
 
     def _cure(self) -> list[str]:

@@ -23,14 +23,15 @@ from langchain_intercascade.label import Label
 from langchain_intercascade.record import Regime
 from langchain_intercascade.threshold.base import ALWAYS_DEFER, Cut, Threshold
 from langchain_intercascade.threshold.bounds import checked_delta, checked_target
-from langchain_intercascade.threshold.certification import PATIENCE, READY
+from langchain_intercascade.threshold.certification import PATIENCE, READY, Certification
 from langchain_intercascade.threshold.monitor import RiskMonitor
-from langchain_intercascade.threshold.watch import Standing, Terms, Watch, WatchState
+from langchain_intercascade.threshold.outlook import outlook
+from langchain_intercascade.threshold.watch import OnAbstain, Standing, Terms, Watch, WatchState
 
 AUDIT_RATE: Final = 0.05
 """Share of accepted answers to audit: one strong call in twenty accepted answers."""
 
-REGIMES: Final[Sequence[Regime]] = ("plain", "augmented")
+REGIMES: Final[tuple[Regime, ...]] = ("plain", "augmented")
 
 
 class _State(BaseModel):
@@ -42,6 +43,7 @@ class _State(BaseModel):
     target_risk: float
     delta: float
     audit_rate: float
+    on_abstain: OnAbstain
     regimes: dict[Regime, WatchState]
 
 
@@ -54,9 +56,9 @@ class SelfCalibrating(Threshold):
     strategies do to them do not get worse.  If they do, the audits notice, the sooner the
     worse it is; with probability `1 - delta` they never raise a false alarm.
 
-    It is told of weak answers through `observe`: of all deferred ones that could be judged,
-    and of accepted ones that were audited by lot, with a probability of at least `audit_rate`.
-    It may be used from several threads.
+    It is told of weak answers through `observe`: of all deferred ones, and of accepted ones
+    that were audited by lot, with a probability of at least `audit_rate`.  Where nobody can
+    judge one, it counts as `on_abstain` says.  It may be used from several threads.
 
     Examples:
         >>> threshold = SelfCalibrating(0.1)
@@ -80,6 +82,7 @@ class SelfCalibrating(Threshold):
         regimes: Sequence[Regime] = REGIMES,
         ready: float = READY,
         patience: int = PATIENCE,
+        on_abstain: OnAbstain = "wrong",
     ) -> None:
         """Start cold in every regime.
 
@@ -89,11 +92,14 @@ class SelfCalibrating(Threshold):
                 raised, in (0, 0.5]; divided evenly among the regimes.
             audit_rate: The least probability with which accepted answers are audited, in
                 (0, 1].
-            regimes: The regimes that occur; in any other everything is deferred.
+            regimes: The regimes that occur; in any other everything is deferred, and no part
+                of `delta` is spent on it.
             ready: A certified threshold is served once it accepts this share of what looks
                 possible; the larger, the later it begins and the more it accepts.
-            patience: Number of labels after which somewhat less than that is served; after
-                twice as many, whatever is certified.
+            patience: Number of labels after which whatever is certified is served.
+            on_abstain: What an answer counts for that nobody could judge: as a `"wrong"` one,
+                so that the promise covers every accepted answer, or for nothing (`"skip"`),
+                so that it is about those that can be judged and no others.
 
         Raises:
             ConfigurationError: An argument is out of range.
@@ -115,6 +121,7 @@ class SelfCalibrating(Threshold):
             audit_rate=audit_rate,
             ready=ready,
             patience=patience,
+            on_abstain=checked_abstain(on_abstain),
         )
         self._lock = Lock()
         self._watches = {regime: Watch(regime, self._terms) for regime in regimes}
@@ -128,6 +135,11 @@ class SelfCalibrating(Threshold):
     def audit_rate(self) -> float:
         """The least probability with which accepted answers have to be audited."""
         return self._terms.audit_rate
+
+    @property
+    def on_abstain(self) -> OnAbstain:
+        """What an answer counts for that nobody could judge."""
+        return self._terms.on_abstain
 
     def cut(self, regime: Regime) -> Cut:
         """Return what is served now; `ALWAYS_DEFER` while nothing is certified."""
@@ -148,6 +160,22 @@ class SelfCalibrating(Threshold):
             ConfigurationError: The regime is not among those that occur.
         """
         return self._known(regime).monitor
+
+    def certification(self, regime: Regime) -> Certification:
+        """Return what a regime was certified on, or will be.
+
+        Raises:
+            ConfigurationError: The regime is not among those that occur.
+        """
+        return self._known(regime).certification
+
+    def unjudged(self, regime: Regime) -> int:
+        """Return how many labels of a regime nobody could judge.
+
+        Raises:
+            ConfigurationError: The regime is not among those that occur.
+        """
+        return self._known(regime).unjudged
 
     def observe(self, label: Label) -> None:
         """Learn from one label.
@@ -188,17 +216,8 @@ class SelfCalibrating(Threshold):
                 self._watches[each] = self._known(each).renewed(reason)
 
     def words(self) -> list[str]:
-        """Return sentences for people: what is promised now, on what data, what is awaited."""
-        return [self._sentence(regime) for regime in self._watches]
-
-    def _sentence(self, regime: Regime) -> str:
-        cut = self.cut(regime)
-        does = (
-            "every query is deferred"
-            if cut.value == ALWAYS_DEFER
-            else f"a confidence of {cut.value:.6g} or more is accepted"
-        )
-        return f"For {regime} answers {does} ({cut.origin})."
+        """Return sentences for people: what is promised now, on what data, what would loosen it."""
+        return [sentence for regime in self._watches for sentence in outlook(self, regime)]
 
     def state(self) -> dict[str, Any]:
         """Return all there is to remember, as JSON-like data."""
@@ -211,6 +230,7 @@ class SelfCalibrating(Threshold):
             target_risk=self.target_risk,
             delta=self._delta,
             audit_rate=self.audit_rate,
+            on_abstain=self.on_abstain,
             regimes=watches,
         ).model_dump(mode="json")
 
@@ -219,7 +239,7 @@ class SelfCalibrating(Threshold):
 
         Raises:
             ConfigurationError: It is no such state, or it was saved with another target
-                risk, delta, audit rate or other regimes.
+                risk, delta, audit rate, policy for what nobody could judge, or other regimes.
         """
         try:
             saved = _State.model_validate(state)
@@ -241,6 +261,7 @@ class SelfCalibrating(Threshold):
             "target_risk": self.target_risk,
             "delta": self._delta,
             "audit_rate": self.audit_rate,
+            "on_abstain": self.on_abstain,
         }
         then = saved.model_dump(include=set(now))
         found = [
@@ -259,3 +280,18 @@ class SelfCalibrating(Threshold):
             return self._watches[regime]
         msg = f"The regime {regime!r} is not among those that occur: {', '.join(self._watches)}."
         raise ConfigurationError(msg)
+
+
+def checked_abstain(value: object) -> OnAbstain:
+    """Return `value` as a policy for what nobody could judge.
+
+    Raises:
+        ConfigurationError: It is neither `"wrong"` nor `"skip"`.
+    """
+    if value == "wrong" or value == "skip":  # noqa: PLR1714 - so that the type is known
+        return value
+    msg = (
+        f"on_abstain={value!r} must be 'wrong', so that an answer that nobody could judge counts "
+        "against the promise, or 'skip', so that the promise does not speak about such answers."
+    )
+    raise ConfigurationError(msg)

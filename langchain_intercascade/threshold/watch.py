@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,13 @@ from langchain_intercascade.threshold.monitor import RiskMonitor
 
 Standing: TypeAlias = Literal["cold", "serving", "withdrawn"]
 
+OnAbstain: TypeAlias = Literal["wrong", "skip"]
+"""What a label counts for whose judge abstained, because it cannot be told whether it was right.
+
+`"wrong"`: as a wrong answer, so that the promise covers every accepted answer.  `"skip"`: for
+nothing, so that the promise is about the answers that can be judged, and no others.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
@@ -26,8 +33,8 @@ class Terms:
             ever raised.
         audit_rate: The least probability with which accepted answers are audited.
         ready: Share of the coverage that looks possible from which on to serve.
-        patience: Number of labels after which to serve somewhat less than that; after twice
-            as many, whatever is certified.
+        patience: Number of labels after which to serve whatever is certified.
+        on_abstain: What an answer counts for that nobody could judge.
     """
 
     target_risk: float
@@ -35,6 +42,7 @@ class Terms:
     audit_rate: float
     ready: float
     patience: int
+    on_abstain: OnAbstain = "wrong"
 
 
 class WatchState(BaseModel):
@@ -44,6 +52,7 @@ class WatchState(BaseModel):
 
     epoch: Annotated[int, Field(ge=1)]
     reason: str
+    unjudged: Annotated[int, Field(ge=0)] = 0
     certification: dict[str, Any]
     monitor: dict[str, Any]
 
@@ -61,6 +70,7 @@ class Watch:
             reason: Why a new one was begun; empty for the first.
         """
         self._regime, self._terms, self._epoch, self._reason = regime, terms, epoch, reason
+        self._unjudged = 0
         self._certification = Certification(
             regime,
             terms.target_risk,
@@ -77,6 +87,16 @@ class Watch:
     def monitor(self) -> RiskMonitor:
         """The monitor over the audits."""
         return self._monitor
+
+    @property
+    def certification(self) -> Certification:
+        """What it was certified on, or will be."""
+        return self._certification
+
+    @property
+    def unjudged(self) -> int:
+        """Number of labels that nobody could judge."""
+        return self._unjudged
 
     @property
     def standing(self) -> Standing:
@@ -96,9 +116,17 @@ class Watch:
         """Learn from one label; once withdrawn, nothing is learnt any more."""
         if self._monitor.alarm:
             return
+        label = self._ruled(label)
         if label.correct is not None and self._promised(label):
             self._monitor.observe(float(not label.correct), 1.0 / label.probability)
         self._certification.observe(label)
+
+    def _ruled(self, label: Label) -> Label:
+        """Return `label` as the policy for what nobody could judge has it."""
+        if label.correct is not None or label.confidence is None or label.source == "feedback":
+            return label
+        self._unjudged += 1
+        return label if self._terms.on_abstain == "skip" else replace(label, correct=False)
 
     def _promised(self, label: Label) -> bool:
         """Say whether it is an audit of what the promise is about, not of a forced answer."""
@@ -114,9 +142,11 @@ class Watch:
     def _why(self) -> str:
         report = self._certification.certified
         told = f" on {report.n} labels, {report.on}" if report else ""
+        skipped = self._unjudged if self._terms.on_abstain == "skip" else 0
+        but = f", leaving out {skipped} that nobody could judge" if skipped else ""
         return (
             f"self-calibrated: risk <= {self._terms.target_risk:g} with confidence "
-            f"{1 - self._terms.delta:g}{told}; {self._monitor.n} audits since"
+            f"{1 - self._terms.delta:g}{told}{but}; {self._monitor.n} audits since"
         )
 
     def _why_nothing(self) -> str:
@@ -138,6 +168,7 @@ class Watch:
         return WatchState(
             epoch=self._epoch,
             reason=self._reason,
+            unjudged=self._unjudged,
             certification=self._certification.state(),
             monitor=self._monitor.state(),
         ).model_dump(mode="json")
@@ -152,4 +183,5 @@ class Watch:
         watch = cls(regime, terms, epoch=state.epoch, reason=state.reason)
         watch._certification.restore(state.certification)
         watch._monitor = RiskMonitor.restored(state.monitor)
+        watch._unjudged = state.unjudged
         return watch

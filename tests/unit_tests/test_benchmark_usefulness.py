@@ -151,6 +151,9 @@ def test_the_file_says_what_was_run(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert {"trains", "spelling"} == set(settings[MAIN]["families"])
     assert (2, 1) == (settings[MAIN]["seeds"], settings["replay"]["seeds"])
     assert report["assumed"]
+    best = report["headline"][TRANSFER]
+    assert best["rank_correlation"] == settings[MAIN]["rank_correlation"]
+    assert best["without_benefit_shown_most"]["family"] == "spelling"
     assert "rank correlation" in capsys.readouterr().out
 
 
@@ -169,7 +172,7 @@ def test_without_the_recordings_nothing_is_written(
 def test_a_summary_is_about_the_families_without_benefit(streamed: Streamed) -> None:
     """Only their last fifth goes into the share that must be small."""
     run = drawn(corpus(), streamed)
-    found = summary([run, run])
+    found = summary([run, run], EVERYTHING.audit_rate)
 
     assert run.families["spelling"].injected[-1] == found["injected_without_benefit"]["mean"]
     assert found["rank_correlation"]["mean"] == 1.0

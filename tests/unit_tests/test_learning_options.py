@@ -361,7 +361,7 @@ def test_replays_are_in_the_record_of_who_waited_for_them(chat: Host) -> None:
             assert record["cost"] == pytest.approx(
                 sum(use["cost"] or 0.0 for use in record["usage"].values())
             )
-        assert cascade.spending() == {}
+        assert cascade.spending().background == {}
 
 
 def test_background_spending_adds_up(host: Host) -> None:
@@ -375,7 +375,7 @@ def test_background_spending_adds_up(host: Host) -> None:
             _, record = host.ask(cascade, pears(3 + who, 5, who=who), force=force)
             charged += sum(use["calls"] for use in record["usage"].values())
         assert cascade.flush(timeout=20)
-        spent = cascade.spending()
+        spent = cascade.spending().background
 
     assert charged + sum(use["calls"] for use in spent.values()) == len(weak.calls) + len(
         strong.calls
@@ -393,7 +393,7 @@ def test_feedback_is_paid_for_in_the_background_too(chat: Host) -> None:
         _, record = chat.ask(cascade, QUERY)
         cascade.feedback(record, answer="nine pears or so")
 
-        assert cascade.spending()["replay"]["calls"] == len(judge.calls) == 1
+        assert cascade.spending().background["replay"]["calls"] == len(judge.calls) == 1
 
 
 def test_the_kept_example_is_the_lesson() -> None:

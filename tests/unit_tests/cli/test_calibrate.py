@@ -14,11 +14,18 @@ from typing import Any, TypeAlias
 import pytest
 from typer.testing import CliRunner
 
-from langchain_intercascade import EdgeRepository
+from langchain_intercascade import EdgeRepository, InterCascade
 from langchain_intercascade.cli import given
 from langchain_intercascade.cli.app import app
+from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.strategy import Advice
-from langchain_intercascade.testing import Reply, ScriptedChatModel, SimulatedWeak, problems
+from langchain_intercascade.testing import (
+    Reply,
+    ScriptedChatModel,
+    SimulatedStrong,
+    SimulatedWeak,
+    problems,
+)
 from tests.unit_tests.repository.stock import fill, strategy
 
 N = 60
@@ -126,11 +133,86 @@ def test_free_text_is_warned_of(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> No
 
     chatty = ScriptedChatModel(respond=reply)
     monkeypatch.setitem(given._SIMULATED, "weak", lambda: chatty)  # noqa: SLF001 - as above
-    told = read(cli(*CALIBRATE, "--data", ask(), "--json"))
-    unjudged = told["questions"]["unjudged"]["plain"]
+    skipped = read(cli(*CALIBRATE, "--data", ask(), "--on-abstain", "skip", "--json"))
+    counted = read(cli(*CALIBRATE, "--data", ask(), "--json"))
+    unjudged = skipped["questions"]["unjudged"]["plain"]
 
     assert 0 < unjudged < N
-    assert told["beware"][0].startswith(f"{unjudged} of {N} answers could not be judged")
+    assert (N - unjudged, N) == tuple(each["reports"]["plain"]["n"] for each in (skipped, counted))
+    assert f"{unjudged} of {N} answers could not be judged and were left" in skipped["beware"][0]
+    assert f"{unjudged} of {N} answers could not be judged and count" in counted["beware"][0]
+
+
+# Several levels.
+
+
+@pytest.fixture
+def two_levels(monkeypatch: pytest.MonkeyPatch) -> ScriptedChatModel:
+    """The simulated model, and after it one that is always right where that is deferred."""
+    truth = {each.text: str(each.answer) for each in problems(3, 6 * N)}
+    second = ScriptedChatModel(
+        respond=lambda messages: Reply(truth[messages[-1].text], logprob=-0.05),
+        model_name="second",
+    )
+    models = iter([SimulatedWeak(), second] * 2)
+    monkeypatch.setitem(given._SIMULATED, "weak", lambda: next(models))  # noqa: SLF001 - as above
+    return second
+
+
+def test_each_level_is_calibrated_on_what_the_one_before_defers(
+    cli: Cli, two_levels: ScriptedChatModel
+) -> None:
+    """Each on questions of its own, with its part of delta; all levels are served together."""
+    words = (*CALIBRATE, "--weak", "simulated", "--data", ask(n=6 * N), "--plot", "c.svg")
+    told = read(cli(*words, "--json"))
+    first, second = told["levels"]
+    deferred = first["reports"]["plain"]["n"] - first["reports"]["plain"]["accepted"]
+    asked = len(two_levels._log.prompts)  # noqa: SLF001 - what it was asked
+    again = read(cli(*words, "--json"))
+
+    assert 3 * N == first["reports"]["plain"]["n"]
+    assert 0 < first["reports"]["plain"]["accepted"] < 3 * N
+    assert 0 < second["reports"]["plain"]["n"] < 3 * N
+    assert second["reports"]["plain"]["n"] == pytest.approx(deferred, abs=0.6 * N)
+    assert asked == second["questions"]["asked"] == second["reports"]["plain"]["n"]
+    assert {2} == {each["reports"]["plain"]["promises"] for each in (first, second)}
+    assert [each["reports"] for each in again["levels"]] == [first["reports"], second["reports"]]
+    assert asked == len(two_levels._log.prompts)  # noqa: SLF001 - as above
+    assert all(Path(name).exists() for name in ("c.svg", "c.2.svg", "t.2.progress.jsonl"))
+
+
+def test_levels_are_served_by_the_models_they_were_calibrated_for(
+    cli: Cli, two_levels: ScriptedChatModel
+) -> None:
+    words = cli(*CALIBRATE, "--weak", "simulated", "--data", ask(n=6 * N))
+    models = [SimulatedWeak(), two_levels, SimulatedStrong()]
+    with InterCascade.from_models(models, thresholds="t.json") as cascade:
+        outer, inner = cascade.threshold_report(), cascade.strong.threshold_report()
+    with pytest.raises(ConfigurationError, match=r"t.json, level 2, was calibrated with somethin"):
+        InterCascade.from_models([two_levels, models[0], models[2]], thresholds="t.json")
+    with pytest.raises(ConfigurationError, match="holds the thresholds of several levels"):
+        InterCascade(weak=models[0], strong=models[2], threshold="t.json")
+    with pytest.raises(ConfigurationError, match="3 models and 1 thresholds"):
+        InterCascade.from_models(models, thresholds=[0.5])
+
+    assert "Level 2" in words.stdout
+    assert "serve it as thresholds= of `from_models`" in words.stdout
+    assert "for all 2 thresholds at once" in outer[0]
+    assert "for all 2 thresholds at once" in inner[0]
+
+
+def test_a_level_that_no_question_reaches_is_named(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = {each.text: str(each.answer) for each in problems(3, 2 * N)}
+    perfect = ScriptedChatModel(respond=lambda messages: truth[messages[-1].text])
+    monkeypatch.setitem(given._SIMULATED, "weak", lambda: perfect)  # noqa: SLF001 - as above
+    refused = cli(*CALIBRATE, "--weak", "simulated", "--data", ask(n=2 * N))
+
+    assert 2 == refused.exit_code
+    assert f"No question reaches level 2: the levels before it accept all of its {N}" in " ".join(
+        refused.stderr.split()
+    )
 
 
 # Stopping and going on.
@@ -233,6 +315,7 @@ def test_several_promises_from_the_same_answers_are_doubted(cli: Cli) -> None:
         pytest.param(("--data", "bare.jsonl"), "add --strong MODEL", id="no answers"),
         pytest.param(("--target-risk", "1.5"), "cannot be promised", id="target"),
         pytest.param(("--delta", "0.9"), "delta=0.9", id="delta"),
+        pytest.param(("--on-abstain", "guess"), "on_abstain='guess'", id="policy"),
         pytest.param(("--out", "absent/t.json"), "--out absent", id="no folder"),
         pytest.param(("--plot", "."), "--plot .: name a file", id="a folder"),
         pytest.param(("--price", "small=1"), "--price small=1: expected", id="price"),

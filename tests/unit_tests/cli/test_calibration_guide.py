@@ -16,12 +16,13 @@ from langchain_intercascade.evaluation.questions import read_questions
 from langchain_intercascade.testing import problems
 from tests.unit_tests.repository.stock import fill, strategy
 
+_BLOCKS = re.MULTILINE | re.DOTALL
 GUIDE = (Path(__file__).parents[3] / "docs" / "calibration.md").read_text("utf-8")
 
 
 def blocks(language: str) -> list[str]:
     """The fenced blocks in one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE, flags=_BLOCKS)
 
 
 def test_the_guide_is_true(
@@ -37,18 +38,19 @@ def test_the_guide_is_true(
     with EdgeRepository("strategies") as repository:
         fill(repository, strategy(asked[0].text, tenant="default"))
 
-    lines = [line for block in blocks("bash") for line in block.splitlines()]
-    assert len(lines) == 7
-    for line in lines:
-        done = CliRunner().invoke(app, shlex.split(line)[1:])
-        assert 0 == done.exit_code, f"{line}\n{done.output}"
+    done: dict[str, int] = {"bash": 0, "python": 0}
+    for language, block in re.findall(r"^```(bash|python)\n(.*?)^```", GUIDE, flags=_BLOCKS):
+        if language == "python":
+            exec(compile(block, "calibration.md", "exec"), {})  # noqa: S102 - our own guide
+        for line in block.splitlines() if language == "bash" else ():
+            result = CliRunner().invoke(app, shlex.split(line)[1:])
+            assert 0 == result.exit_code, f"{line}\n{result.output}"
+        done[language] += 1
 
-    for code in blocks("python"):
-        exec(compile(code, "calibration.md", "exec"), {})  # noqa: S102 - our own guide
-    assert (
-        "calibrated: risk <= 0.1 with confidence 0.9 on 150 plain answers"
-        in capsys.readouterr().out
-    )
+    assert {"bash": 7, "python": 2} == done
+    printed = capsys.readouterr().out
+    assert "calibrated: risk <= 0.1 with confidence 0.9 on 150 plain answers" in printed
+    assert "Every plain answer is deferred: cold start" in printed
 
 
 def test_the_row_that_is_shown_is_one(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
 from langchain_intercascade import ConfigurationError, InterCascade, Label
+from langchain_intercascade.learning.aftermath import EAGER
+from langchain_intercascade.learning.books import NEW
 from langchain_intercascade.strategy import State, Strategy, Tally
 from langchain_intercascade.testing import Reply
 from tests.cascades import SURE, Host
@@ -87,7 +90,7 @@ def test_a_deferral_says_whether_the_strategy_helped(
 
         assert expected == counts(tally(cascade))
         assert record["usage"]["replay"]["calls"] == 1
-        assert cascade.spending() == {}
+        assert cascade.spending().background == {}
 
 
 def test_background_labels_are_spent_in_the_background(host: Host) -> None:
@@ -98,7 +101,7 @@ def test_background_labels_are_spent_in_the_background(host: Host) -> None:
         _, record = host.ask(cascade, pears(4, 5, who=2))
         assert cascade.flush(timeout=20)
 
-        assert cascade.spending()["replay"]["calls"] == 1
+        assert cascade.spending().background["replay"]["calls"] == 1
         assert "replay" not in record["usage"]
         assert counts(tally(cascade)) == (0, 1, 0, 1)
 
@@ -173,7 +176,7 @@ def test_a_wrong_accepted_answer_becomes_a_lesson(host: Host) -> None:
         assert cascade.flush(timeout=20)
         (learned,) = stored(cascade)
 
-        assert set(cascade.spending()) == {"audit", "distill"}
+        assert set(cascade.spending().background) == {"audit", "distill"}
     assert (record["route"], set(record["usage"])) == ("weak", {"weak"})
     assert (learned.state, learned.origin.run_id) == (State.ACTIVE, record["run_id"])
     assert learned.origin.source == "user-17"
@@ -270,7 +273,7 @@ def test_feedback_on_a_weak_answer_goes_to_its_strategies(
 
 
 def test_who_changes_his_mind_is_heard_again(host: Host) -> None:
-    """Only the very same word is not."""
+    """The last word counts, and nothing but that; the run is one run."""
     repository = memory()
     repository.put(strategy())
     with trusting(repository=repository) as cascade:
@@ -278,7 +281,86 @@ def test_who_changes_his_mind_is_heard_again(host: Host) -> None:
         for correct in (True, False):
             told(host, cascade, record, correct=correct)
 
-        assert counts(tally(cascade)) == (1, 1, 0, 0)
+        assert counts(tally(cascade)) == (0, 1, 0, 0)
+        assert tally(cascade).labels == 1
+
+
+@pytest.mark.parametrize(
+    ("correct", "expected"), [(False, (0, 1, 1, 0)), (True, (1, 0, 0, 0)), (None, (0, 1, 1, 0))]
+)
+def test_feedback_takes_the_place_of_an_audit(
+    chat: Host,
+    correct: bool | None,  # noqa: FBT001 - a verdict, not a switch
+    expected: Any,
+) -> None:
+    """How it goes without is known from the strong answer; it counts while that one does."""
+    query = pears(4, 5, who=2)
+    repository = memory()
+    repository.put(strategy(advice=MULTIPLY))
+    weak = pupil(unaided, logprob=SURE)
+    with trusting(weak=weak, repository=repository, audit_rate=1.0) as cascade:
+        _, record = chat.ask(cascade, query)
+        assert cascade.flush(timeout=20)
+        if correct is not None:
+            told(chat, cascade, record, correct=correct)
+        found = next(each for each in stored(cascade) if each.advice == MULTIPLY)
+
+    assert expected == counts(found.ledger["weak-model"])
+    assert found.ledger["weak-model"].labels == 1
+    assert found.misled == (() if correct else (query,))
+
+
+def test_an_audit_does_not_take_the_place_of_feedback(chat: Host) -> None:
+    """The caller was quicker, and knows better: the wrong strong answer teaches nothing."""
+    repository = memory()
+    repository.put(strategy())
+    spoken = threading.Event()
+
+    def say(_: str) -> str:
+        assert spoken.wait(20)
+        return "The answer is 0."
+
+    strong = teacher(say)
+    with trusting(strong=strong, repository=repository, audit_rate=1.0) as cascade:
+        _, record = chat.ask(cascade, pears(4, 5, who=2))
+        told(chat, cascade, record, correct=True)
+        spoken.set()
+        assert cascade.flush(timeout=20)
+
+        assert counts(tally(cascade)) == (1, 0, 0, 0)
+        assert tally(cascade).labels == 1
+    assert distillations(strong) == 0
+
+
+def test_feedback_on_a_deferred_answer_counts_once(chat: Host) -> None:
+    """The deferral has said the same."""
+    repository = memory()
+    repository.put(strategy(advice=MULTIPLY))
+    with school(repository=repository) as cascade:
+        _, record = chat.ask(cascade, pears(4, 5, who=2))
+        told(chat, cascade, record, correct=True)
+
+        assert counts(tally(cascade)) == (0, 1, 0, 1)
+
+
+def test_new_strategies_are_audited_more_often(chat: Host) -> None:
+    """Each label stands for what it was drawn with, and the rate falls when they are known."""
+    weak = pupil(unaided, logprob=SURE)
+    repository = memory()
+    repository.put(strategy())
+    with trusting(weak=weak, repository=repository, audit_rate=1 / EAGER) as cascade:
+        for number in range(NEW):
+            chat.ask(cascade, pears(4 + number, 5, who=2))
+        assert cascade.flush(timeout=20)
+        new = tally(cascade)
+        for number in range(NEW):
+            chat.ask(cascade, pears(4 + number, 5, who=2))
+        assert cascade.flush(timeout=20)
+        old = tally(cascade)
+
+    assert (new.labels, new.right_with) == (NEW, NEW)
+    assert new.labels <= old.labels < 2 * NEW
+    assert old.right_with - new.right_with == EAGER * (old.labels - new.labels)
 
 
 def test_a_right_answer_from_the_caller_becomes_a_lesson(host: Host) -> None:

@@ -11,7 +11,7 @@ import pytest
 from langchain_intercascade._steps import arun, run
 from langchain_intercascade.errors import RepositoryError
 from langchain_intercascade.label import Label, Owned, label_of, lot
-from langchain_intercascade.learning.books import Books
+from langchain_intercascade.learning.books import NEW, Books
 from langchain_intercascade.record import RetrievedStrategy, amended, new_record
 from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.strategy import Strategy, Tally
@@ -248,3 +248,80 @@ def test_the_label_of_a_deferral_reaches_the_strategy(colour: Colour) -> None:
         colour.invoke(cascade, pears(4, 5, who=2))
 
         assert known(repository, stored(cascade)[0]).right_with == 1
+
+
+# One label in the place of another.
+
+
+def test_a_later_label_of_a_run_takes_the_place_of_the_earlier(colour: Colour) -> None:
+    """Of every strategy that was shown; other runs stay, and so does what was used."""
+    repository = memory()
+    made = three(repository)
+    books = Books(repository, weak_model=WEAK)
+    run(books.noting(label(*made, correct=True)))
+    one = label(*made, correct=False, without=True, probability=0.2, accepted=True, query="misled")
+    other = label(*made, correct=True, probability=0.2, accepted=True, query="misled")
+    run(books.noting(one))
+    misled = [again(repository, each).misled for each in made]
+    colour.run(
+        lambda: run(books.noting(other, instead_of=one)),
+        lambda: arun(books.noting(other, instead_of=one)),
+    )
+
+    assert misled == [("misled",)] * 3
+    for rank, each in enumerate(made, start=1):
+        found = known(repository, each)
+        assert again(repository, each).misled == ()
+        assert (found.wrong_with, found.right_without, found.labels) == (0, 0, 2)
+        assert found.right_with == pytest.approx(6 / rank)
+        assert found.squared_with == pytest.approx(26 / rank)
+        assert found.accepted == 5
+
+
+def test_a_label_that_says_nothing_any_more_leaves_nothing() -> None:
+    """The earlier one is taken out all the same."""
+    repository = memory()
+    (one, *_) = three(repository)
+    books = Books(repository, weak_model=WEAK)
+    run(books.noting(label(one, correct=False)))
+    run(books.noting(label(one, correct=None), instead_of=label(one, correct=False)))
+
+    assert known(repository, one) == Tally()
+
+
+# What is new.
+
+
+def accepted(books: Books, one: Strategy, times: int) -> None:
+    """Use a strategy so many times."""
+    record = new_record(run_id="r", tenant=TENANT, encoder="e")
+    for _ in range(times):
+        books.use((Owned(one.tenant, one.id),), record)
+
+
+def test_a_strategy_is_new_for_its_first_uses() -> None:
+    """Whether they are written down or not; each strategy has its own."""
+    repository = memory()
+    one, two, _ = three(repository)
+    books = Books(repository, weak_model=WEAK)
+    accepted(books, one, NEW - 1)
+    run(books.settling())
+    accepted(books, one, 1)
+    last = books.is_new(Owned(TENANT, one.id))
+    accepted(books, one, 1)
+
+    assert last
+    assert not books.is_new(Owned(TENANT, one.id))
+    assert books.is_new(Owned(TENANT, two.id))
+
+
+def test_what_others_have_used_is_new_until_the_first_label() -> None:
+    """Another process cannot know before, and then it does."""
+    repository = memory()
+    (one, *_) = three(repository, ledger={WEAK: Tally(uses=NEW + 1)})
+    books = Books(repository, weak_model=WEAK)
+    before = books.is_new(Owned(TENANT, one.id))
+    run(books.noting(label(one, correct=True)))
+
+    assert before
+    assert not books.is_new(Owned(TENANT, one.id))

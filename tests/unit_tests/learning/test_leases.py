@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from langchain_intercascade import (
     VectorStoreRepository,
 )
 from langchain_intercascade._steps import arun, run
-from langchain_intercascade.learning.leases import claiming, held_for, owner_name
+from langchain_intercascade.learning.leases import claimed, claiming, held_for, owner_name
 from langchain_intercascade.learning.lesson import MAX_ATTEMPTS, set_back
 from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.strategy import Lease
@@ -141,24 +141,39 @@ def test_a_lesson_has_one_holder(claims: list[tuple[str, float]], exclusive: boo
             holder = owner if seconds > 0 else ""
 
 
+NOON = datetime(2030, 6, 1, 12, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
-    ("until", "least", "most"),
+    ("until", "seconds"),
     [
-        ("", 0.0, 0.0),
-        ("tomorrow", 0.0, 0.0),
-        ("2020-01-01T00:00:00+00:00", 0.0, 0.0),
-        ("2999-01-01", 1e9, 1e11),
-        ((datetime.now(UTC) + timedelta(hours=1)).isoformat(), 60.0, 3600.0),
-        ((datetime.now(UTC) + timedelta(hours=1)).replace(tzinfo=None).isoformat(), 60.0, 3600.0),
+        ("", 0.0),
+        ("tomorrow", 0.0),
+        ("2020-01-01T00:00:00+00:00", 0.0),
+        ("2030-06-01T12:00:00+00:00", 0.0),
+        ("2030-06-01T12:00:00.500000+00:00", 0.5),
+        ("2030-06-01T13:00:00+00:00", 3600.0),
+        ("2030-06-01T13:00:00", 3600.0),  # somebody forgot the zone
+        ("2030-06-01T13:00:00-01:00", 7200.0),
+        ("2030-06-02", 43200.0),
     ],
 )
-def test_any_time_can_be_read(until: str, least: float, most: float) -> None:
+def test_any_time_can_be_read(until: str, seconds: float) -> None:
     """What is no time is over."""
     assert ONE.lesson is not None
     lease = Lease(owner="there/1", until=until)
     held = ONE.changed(lesson=ONE.lesson.model_copy(update={"lease": lease}))
 
-    assert least <= held_for(held, in_memory(), "here/1") <= most
+    assert held_for(held, in_memory(), "here/1", at=NOON) == seconds
+
+
+def test_a_claim_counts_from_now() -> None:
+    """Without a moment given: a claim of this year is over in the year 2999, and not before."""
+    later = NOON.replace(year=2999)
+    held = claimed(ONE, "there/1", seconds=3600.0)
+
+    assert held_for(held, in_memory(), "here/1") > 0
+    assert held_for(held, in_memory(), "here/1", at=later) == 0.0
 
 
 def test_names_are_not_shared() -> None:

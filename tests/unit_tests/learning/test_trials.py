@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 
 from langchain_intercascade.learning.admission import CORROBORATIONS
-from langchain_intercascade.learning.trials import REINSTATED, corroborated, outdone
-from langchain_intercascade.strategy import Advice, Lesson, Replays, State
+from langchain_intercascade.learning.trials import (
+    REINSTATED,
+    Paired,
+    corroborated,
+    failing,
+    outdone,
+)
+from langchain_intercascade.repository.ledger import standing
+from langchain_intercascade.strategy import Advice, Lesson, Replays, State, Tally
 from tests.cascades import Host
+from tests.conftest import Colour
 from tests.unit_tests.learning.classroom import (
     ADD,
     MULTIPLY,
@@ -22,7 +30,14 @@ from tests.unit_tests.learning.classroom import (
     stored,
     strategy,
     teacher,
+    worked,
 )
+
+
+@pytest.fixture
+def chat(colour: Colour) -> Host:
+    """The chat model in both colours: enough where the hosts make no difference."""
+    return Host("chat_model", colour)
 
 
 def by_question(prompt: str) -> Advice:
@@ -73,7 +88,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def test_a_suspended_strategy_is_brought_back_by_trials(host: Host) -> None:
-    """It is not shown meanwhile, and the labels that condemned it count no longer."""
+    """It is not shown meanwhile; each lesson is tried with it and without it, and both count."""
     repository = memory()
     repository.put(strategy(state=State.SUSPENDED, reason="harmful"))
     with school(repository=repository, admission="replay") as cascade:
@@ -84,8 +99,49 @@ def test_a_suspended_strategy_is_brought_back_by_trials(host: Host) -> None:
             seen += states(cascade)
         (back,) = stored(cascade)
 
+    known = back.ledger["weak-model"]
     assert seen == [State.SUSPENDED] * (REINSTATED - 1) + [State.ACTIVE]
-    assert (back.reason, back.ledger, back.support) == ("", {}, 1 + REINSTATED)
+    assert (back.reason, back.support) == ("", 1 + REINSTATED)
+    assert (known.right_with, known.wrong_without, known.labels) == (3.0, 3.0, 3)
+
+
+def test_trials_that_fail_are_counted_too(chat: Host) -> None:
+    """With them wrong, without right: the ledgers of suspended ones learn of both.
+
+    How it goes without is asked once for the lesson, whoever is tried.
+    """
+    weak = pupil(by_itself)
+    repository = memory()
+    for advice in (MULTIPLY, TAKE):
+        repository.put(strategy(advice=advice, state=State.SUSPENDED))
+    with school(weak, repository=repository, admission="replay") as cascade:
+        chat.ask(cascade, pears(3, 4, who=2))
+        found = [each for each in stored(cascade) if each.advice in (MULTIPLY, TAKE)]
+
+    for each in found:
+        known = each.ledger["weak-model"]
+        assert (known.wrong_with, known.right_without, known.labels) == (1.0, 1.0, 1)
+        assert (each.state, each.replays) == (State.SUSPENDED, Replays())
+    assert len(found) == 2
+    assert sum("<strategies" not in call[-1].text for call in weak.calls) == 2  # with the attempt
+
+
+def by_itself(text: str) -> str:
+    """A pupil who adds, unless a strategy says otherwise."""
+    return worked(text if "<strategies" in text else "Add the first" + text)
+
+
+def test_what_is_no_better_than_nothing_stays_suspended() -> None:
+    """It solves every lesson, and so does the model without it."""
+    weak = pupil(by_itself)
+    repository = memory()
+    repository.put(strategy(state=State.SUSPENDED))
+    with school(weak, repository=repository, admission="replay") as cascade:
+        for who in range(2 * REINSTATED):
+            ask(cascade, pears(3 + who, 7, who=1 + who))
+        (found,) = stored(cascade)
+
+    assert (found.state, found.replays.passed) == (State.SUSPENDED, 2 * REINSTATED)
 
 
 def test_a_strategy_that_was_shown_is_not_tried_again() -> None:
@@ -128,6 +184,44 @@ def test_unlike_strategies_are_not_tried() -> None:
 
 
 # The rules, one by one.
+
+HELPED = Paired("weak-model", with_it=True, without=False)
+SPOILT = {"weak-model": Tally(wrong_with=3, right_without=3, labels=3)}
+
+
+def test_a_suspended_strategy_has_to_outweigh_what_condemned_it() -> None:
+    """Three lessons are enough where nothing is known, and not after three that it spoilt."""
+    fresh = condemned = strategy(state=State.SUSPENDED)
+    condemned = condemned.changed(ledger=SPOILT)
+    lessons = {}
+    for name, found in (("fresh", fresh), ("condemned", condemned)):
+        back = found
+        while back.state is State.SUSPENDED:
+            back = corroborated(back, label=HELPED)
+        lessons[name] = back.replays.passed
+        assert standing(back.ledger["weak-model"]) == "helpful"
+
+    assert lessons == {"fresh": REINSTATED, "condemned": 6}
+    assert back.ledger["weak-model"].wrong_with == 3
+
+
+def test_what_another_model_has_condemned_stays_suspended() -> None:
+    """Models share what is in use, and the other one would condemn it again."""
+    found = strategy(state=State.SUSPENDED, ledger={"other": SPOILT["weak-model"]})
+    for _ in range(20):
+        found = corroborated(found, label=HELPED)
+
+    assert found.state is State.SUSPENDED
+    assert standing(found.ledger["weak-model"]) == "helpful"
+
+
+@pytest.mark.parametrize("state", [State.ACTIVE, State.CANDIDATE])
+def test_trials_are_no_labels_for_what_is_not_suspended(state: State) -> None:
+    """Those in use have their labels from the answers that they were shown for."""
+    found = strategy(state=state)
+
+    assert corroborated(found, label=HELPED).ledger == {}
+    assert failing(found, label=HELPED) is None
 
 
 @pytest.mark.parametrize("against", [0, 1, 3])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from langchain_intercascade.repository.ledger import (
     counted,
+    discounted,
     effect,
     has_paid_off,
     net_benefit,
@@ -94,6 +95,21 @@ def test_swapping_with_and_without_turns_the_effect_round(labels: Any) -> None:
 
     assert effect(tally(turned)).mean == pytest.approx(-effect(tally(labels)).mean)
     assert effect(tally(turned)).deviation == pytest.approx(effect(tally(labels)).deviation)
+
+
+@given(LABELS, st.sampled_from(SPEAKING), st.sampled_from([(1.0, 1.0), (5.0, 0.5), (20.0, 1 / 3)]))
+def test_a_label_can_be_taken_back(
+    labels: Any, news: tuple[Any, Any, int], weight_and_share: tuple[float, float]
+) -> None:
+    """Nothing of it is left, and nothing else has changed; not even for who goes by it alone."""
+    weight, share = weight_and_share
+    label = {"with_it": news[0], "without": news[1], "weight": weight, "share": share}
+    before = after(labels)
+    back = discounted(counted(before, WEAK, **label, accepted=True), WEAK, **label, accepted=True)
+
+    known, expected = (each.ledger.get(WEAK, Tally()) for each in (back, before))
+    assert known.model_dump() == pytest.approx(expected.model_dump())
+    assert min(known.model_dump().values()) >= 0
 
 
 def test_what_helps_one_model_says_nothing_about_another() -> None:

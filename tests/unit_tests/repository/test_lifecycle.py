@@ -15,6 +15,7 @@ from langchain_intercascade.repository.lifecycle import (
     archived,
     is_expired,
     kept_from,
+    let_near,
     merged,
     on_probation,
     reinstated,
@@ -117,13 +118,21 @@ def test_the_first_activation_is_remembered() -> None:
     assert (back.state, back.retired_at, back.reason) == (State.ACTIVE, "", "")
 
 
-def test_who_comes_back_starts_afresh() -> None:
-    """The labels that condemned it count no longer; what it was used for stays."""
-    condemned = suspended(
-        strategy(ledger={"m": Tally(wrong_with=5, labels=5, uses=7, saved=0.5)}), "harmful"
-    )
+def test_who_comes_back_brings_the_ledger() -> None:
+    """What condemned it is outweighed by then, not forgotten."""
+    ledger = {"m": Tally(wrong_with=5, labels=5, uses=7, saved=0.5)}
 
-    assert reinstated(condemned, "why").ledger == {"m": Tally(uses=7, saved=0.5)}
+    assert reinstated(suspended(strategy(ledger=ledger), "harmful"), "why").ledger == ledger
+
+
+def test_a_query_that_misled_can_be_taken_back() -> None:
+    """Whatever its case and spacing; the others stay, and without it nothing changes."""
+    one = kept_from(kept_from(strategy(), "Who  is it?"), "another")
+    near = let_near(one, "who is it? ")
+
+    assert near.misled == ("another",)
+    assert near.version == one.version + 1
+    assert let_near(near, "who is it? ") is near
 
 
 def test_trials_after_a_suspension_count_from_there() -> None:

@@ -187,17 +187,30 @@ def test_when_the_world_turns_worse_the_cut_is_withdrawn_and_stays_so() -> None:
 
 
 def test_without_audits_of_worse_answers_nobody_would_know() -> None:
-    """Deferred answers alone say nothing about the accepted ones."""
+    """Deferred answers alone say nothing about the accepted ones.
+
+    Between two looks they change nothing that is served.  At a look the cut may descend, for
+    the look has a delta of its own and tests all labels anew; it never rises.
+    """
     threshold = plain()
     play(threshold, 1500, 1)
-    cut = threshold.cut("plain").value
+    cut, watched = threshold.cut("plain").value, threshold.monitor("plain").state()
     assert cut != ALWAYS_DEFER
+    room = SIZES[2] - threshold.certification("plain").size
+    assert 0 < room < 100
 
-    for seed in range(2):
-        for each in _deferrals(500, seed, below=cut):
-            threshold.observe(each)
+    for each in _deferrals(8 * room, 0, below=cut):
+        threshold.observe(each)
+
+    assert 0 < SIZES[2] - threshold.certification("plain").size < room
+    assert ("serving", cut) == (threshold.standing("plain"), threshold.cut("plain").value)
+
+    for each in _deferrals(8 * room, 1, below=cut):
+        threshold.observe(each)
 
     after = threshold.cut("plain").value
+    assert SIZES[2] < threshold.certification("plain").size
+    assert watched == threshold.monitor("plain").state()
     assert "serving" == threshold.standing("plain")
     assert after != ALWAYS_DEFER
     assert after <= cut
@@ -265,7 +278,6 @@ def test_a_regime_that_was_not_expected_defers(label: Label_) -> None:
     "options",
     [
         pytest.param({"source": "feedback"}, id="feedback"),
-        pytest.param({"correct": None}, id="nobody could judge"),
         pytest.param({"confidence": None}, id="no score"),
         pytest.param({"accepted": True, "source": "audit"}, id="accepted while cold"),
         pytest.param({"accepted": True}, id="served, and yet a deferral"),
@@ -338,6 +350,7 @@ def test_a_saved_threshold_goes_on_as_if_nothing_had_happened() -> None:
         ({"target_risk": 0.1}, r"target_risk was 0\.2 and is now 0\.1"),
         ({"delta": 0.05}, r"delta was 0\.1 and is now 0\.05"),
         ({"audit_rate": 0.5}, r"audit_rate was 0\.1 and is now 0\.5"),
+        ({"on_abstain": "skip"}, "on_abstain was 'wrong' and is now 'skip'"),
         ({"regimes": ("augmented",)}, "the regimes were plain"),
     ],
 )
@@ -388,6 +401,7 @@ def test_audits_rarer_than_agreed_are_refused(label: Label_) -> None:
         ({"regimes": ()}, "regimes is empty"),
         ({"ready": 1.5}, "ready=1.5 must be"),
         ({"patience": 0}, "patience=0 must be"),
+        ({"on_abstain": "defer"}, "on_abstain='defer' must be"),
     ],
 )
 def test_settings_that_can_never_work_are_refused(options: dict[str, Any], complaint: str) -> None:
@@ -405,11 +419,14 @@ def test_the_words_say_what_is_served_now(label: Label_) -> None:
     for _ in range(100):
         threshold.observe(label())
 
-    served, cold = threshold.words()
+    served, data, cure, audits, cold, cold_cure = threshold.words()
 
-    assert "For plain answers a confidence of 0.9 or more is accepted (self-calibrated: " in served
+    assert "Plain answers with a confidence of 0.9 or more are accepted: self-calibrat" in served
     assert "with confidence 0.95 on 100 labels" in served
-    assert "For augmented answers every query is deferred (cold start: 0 labels" in cold
+    assert "certified on 100 labelled answers" in data
+    assert "No accepted answer was audited yet." == audits
+    assert "Every augmented answer is deferred: cold start: 0 labels" in cold
+    assert all(each.startswith("What would loosen it") for each in (cure, cold_cure))
     assert (TARGET, 0.05) == (threshold.target_risk, threshold.audit_rate)
 
 
