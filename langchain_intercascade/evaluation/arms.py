@@ -2,26 +2,37 @@
 
 The stream is prequential: question by question, in an order fixed by a seed,
 each answered with what the earlier ones taught.  It is sync only, because each
-step depends on the one before; run several seeds in several processes.
+step depends on the one before; run several seeds in several threads.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
-from uuid import UUID
 
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, LLMResult
 
-from langchain_intercascade.costs import Prices
-from langchain_intercascade.record import RECORD_KEY, DecisionRecord, LessonState, Regime, Route
+from langchain_intercascade.costs import Prices, total, use_of
+from langchain_intercascade.costs.usage import news
+from langchain_intercascade.errors import StrongModelError
+from langchain_intercascade.evaluation.spent import flattened, levels, plus
+from langchain_intercascade.evaluation.tap import WeakTap
+from langchain_intercascade.evaluation.timing import answer_ms, timed
+from langchain_intercascade.record import (
+    RECORD_KEY,
+    DecisionRecord,
+    LessonState,
+    Regime,
+    RoleUse,
+    Route,
+)
 
 if TYPE_CHECKING:
-    from langchain_core.runnables import Runnable
+    from uuid import UUID
+
+    from langchain_core.runnables import Runnable, RunnableConfig
 
     from langchain_intercascade.chat_model import InterCascade
 
@@ -33,10 +44,15 @@ class Question:
     Attributes:
         messages: What is asked.
         family: The kind of question, if it is known; intervals resample families.
+        answer: The right answer, if it is known.
+        key: What it is known by, so that arms and seeds can be compared question by question;
+            may be empty.
     """
 
     messages: Sequence[BaseMessage]
     family: str | None = None
+    answer: str | None = None
+    key: str = ""
 
 
 class Grade(NamedTuple):
@@ -65,7 +81,7 @@ class Outcome:
         route: Who wrote the answer.
         regime: Whether strategies were in the weak model's prompt.
         accepted: Whether the gate accepted the weak answer; true in the weak arm.
-        strong_called: Whether the strong model was asked.
+        strong_called: Whether the strong model was asked; in a cascade of cascades, the last one.
         weak_correct: Whether the weak answer was right, deferred or not; `None` if the weak
             model was not asked, or its answer could not be seen.
         system_correct: Whether the answer that was returned was right.
@@ -73,6 +89,12 @@ class Outcome:
         cost: Dollars, `None` if any part is unknown.
         assumed: Why the weak answer's grade is an assumption; see `Grade`.
         lesson: What was learned.
+        key: The question's.
+        usage: What was spent, by role, lessons included; "middle" is a model between.
+        latency_ms: How long the answer took; `None` if nobody looked at the clock.
+        shown: Ids of the strategies in the weak prompt.
+        known: How many strategies were in use afterwards; `None` where there are none.
+        failed: Which error left the question without an answer; empty if none did.
     """
 
     family: str | None
@@ -86,6 +108,12 @@ class Outcome:
     cost: float | None
     assumed: str = ""
     lesson: LessonState = "none"
+    key: str = ""
+    usage: Mapping[str, RoleUse] = field(default_factory=dict)
+    latency_ms: float | None = None
+    shown: tuple[str, ...] = ()
+    known: int | None = None
+    failed: str = ""
 
 
 def in_order(
@@ -110,7 +138,9 @@ def run_alone(
     grade: Grader,
     *,
     role: Route,
+    prices: Prices | None = None,
     tick: Tick = lambda: None,
+    apply: Apply = map,
 ) -> list[Outcome]:
     """Let one model answer everything, without strategies and without a gate.
 
@@ -119,9 +149,18 @@ def run_alone(
         model: The weak or the strong model.
         grade: Says whether an answer is right.
         role: Which of the two it is.
+        prices: What it costs, where the answer does not say so.
         tick: Called after each question.
+        apply: As `map`; may answer several at once, because no answer depends on another.
     """
-    return [_answered(question, model, grade, role, tick) for question in questions]
+    table = prices or Prices()
+
+    def answered(question: Question) -> Outcome:
+        outcome = _alone(question, model, grade, role, table)
+        tick()
+        return outcome
+
+    return list(apply(answered, questions))
 
 
 def run_cascade(
@@ -130,17 +169,45 @@ def run_cascade(
     grade: Grader,
     *,
     tick: Tick = lambda: None,
+    named: Callable[[int], UUID] | None = None,
+    how: How = lambda _: {},
 ) -> list[Outcome]:
-    """Let the cascade answer everything, each question with what the earlier ones taught."""
-    return [_cascaded(question, cascade, grade, tick) for question in questions]
+    """Let the cascade answer everything, each question with what the earlier ones taught.
+
+    Args:
+        questions: The stream.
+        cascade: Answers.
+        grade: Says whether an answer is right.
+        tick: Called after each question.
+        named: Makes the run id of a question out of its number; by chance if `None`.
+        how: Settings for the call about a question, such as `tenant`.
+    """
+    outcomes = []
+    for number, question in enumerate(questions):
+        config: RunnableConfig = {} if named is None else {"run_id": named(number)}
+        outcomes.append(_cascaded(question, cascade, grade, config, how(question)))
+        tick()
+    return outcomes
 
 
-def _answered(
-    question: Question, model: Runnable[Any, AIMessage], grade: Grader, role: Route, tick: Tick
+Apply: TypeAlias = Callable[[Callable[[Question], Outcome], Iterable[Question]], Iterable[Outcome]]
+How: TypeAlias = Callable[[Question], Mapping[str, Any]]
+
+
+class ModelFaultError(Exception):
+    """A model failed at a question; its name is all that is known of the error."""
+
+
+def _alone(
+    question: Question, model: Runnable[Any, AIMessage], grade: Grader, role: Route, prices: Prices
 ) -> Outcome:
-    answer = model.invoke(list(question.messages))
+    with timed() as calls:
+        try:
+            answer = model.invoke(list(question.messages))
+        except ModelFaultError as fault:
+            return _unanswered(question, role, str(fault))
     graded = grade(question, answer)
-    tick()
+    use = use_of(answer, prices=prices)
     return Outcome(
         family=question.family,
         route=role,
@@ -150,57 +217,65 @@ def _answered(
         weak_correct=graded.correct if role == "weak" else None,
         system_correct=graded.correct,
         confidence=None,
-        cost=Prices().cost(answer),
+        cost=use["cost"],
         assumed=graded.assumed,
+        key=question.key,
+        usage={role: use},
+        latency_ms=answer_ms(calls),
     )
 
 
-def _cascaded(question: Question, cascade: InterCascade, grade: Grader, tick: Tick) -> Outcome:
-    tap = _WeakTap()
-    answer = cascade.invoke(list(question.messages), {"callbacks": [tap]})
-    # Lessons queued in the background are learned before the next question.
-    cascade.flush()
+def _unanswered(question: Question, role: Route, why: str) -> Outcome:
+    """Return the outcome of a question that a model failed at: wrong, and at no known cost."""
+    return Outcome(
+        family=question.family,
+        route=role,
+        regime="plain",
+        accepted=False,
+        strong_called=role == "strong",
+        weak_correct=False if role == "weak" else None,
+        system_correct=False,
+        confidence=None,
+        cost=0.0,
+        key=question.key,
+        failed=why,
+    )
+
+
+def _cascaded(
+    question: Question,
+    cascade: InterCascade,
+    grade: Grader,
+    config: RunnableConfig,
+    how: Mapping[str, Any],
+) -> Outcome:
+    tap, before = WeakTap(), cascade.spending().background
+    with timed() as calls:
+        try:
+            asked = list(question.messages)
+            answer = cascade.invoke(asked, {**config, "callbacks": [tap]}, **how)
+        except StrongModelError as error:
+            return _unanswered(question, "strong", str(error.__cause__ or error))
+        # Lessons queued in the background are learned before the next question.
+        cascade.flush()
     record = cast("DecisionRecord", answer.response_metadata[RECORD_KEY])
+    last = levels(record)[-1]["usage"].get("strong")
     weak = grade(question, tap.answer) if tap.answer is not None else None
-    strong_use = record["usage"].get("strong")
-    tick()
+    usage = plus(flattened(record), news(before, cascade.spending().background))
     return Outcome(
         family=question.family,
         route=record["route"] or "strong",
         regime=record["regime"],
         accepted=record["route"] == "weak" and not record["degraded"],
-        strong_called=strong_use is not None and strong_use["calls"] > 0,
+        strong_called=last is not None and last["calls"] > 0,
         weak_correct=weak.correct if weak else None,
         system_correct=grade(question, answer).correct,
         confidence=record["confidence"],
-        cost=record["cost"],
+        cost=total([use["cost"] for use in usage.values()]),
         assumed=weak.assumed if weak else "",
         lesson=record["lesson"]["state"],
+        key=question.key,
+        usage=usage,
+        latency_ms=answer_ms(calls),
+        shown=tuple(each["id"] for each in record["strategies"]),
     )
-
-
-class _WeakTap(BaseCallbackHandler):
-    """Sees the weak answer go by in the trace: a deferred one is not returned to anybody.
-
-    Attributes:
-        answer: It; `None` until then, when the weak model failed, or when it is no chat model.
-    """
-
-    def __init__(self) -> None:
-        self.answer: AIMessage | None = None
-        self._run: UUID | None = None
-
-    def on_chat_model_start(
-        self, serialized: Any, messages: Any, *, run_id: UUID, **kwargs: Any
-    ) -> None:
-        """Note the first run called "weak"; a cascade as the strong model has one too."""
-        del serialized, messages
-        if self._run is None and kwargs.get("name") == "weak":
-            self._run = run_id
-
-    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
-        """Keep the answer of that run."""
-        del kwargs
-        generation = response.generations[0][0]
-        if run_id == self._run and isinstance(generation, ChatGeneration):
-            self.answer = cast("AIMessage", generation.message)

@@ -1,34 +1,41 @@
 """This is where outcomes become numbers: accuracies, coverage and risk, with intervals.
 
-Every interval is a bootstrap over *families* where the questions have them,
-because questions of one family succeed and fail together; else over questions.
 A number that cannot be had (risk when nothing was accepted, a cost with an
-unknown part) is `None`, never 0.
+unknown part) is `None`, never 0.  See `resampling` for the intervals.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from langchain_intercascade.costs import total
 from langchain_intercascade.evaluation.arms import Outcome
-
-DRAWS: Final = 400
-"""Bootstrap draws: the ends of a 95 % interval then move by about a hundredth of its width."""
+from langchain_intercascade.evaluation.reliability import (
+    auroc,
+    bins,
+    brier,
+    drawn_aurocs,
+    ece,
+    risk_coverage,
+    scored,
+)
+from langchain_intercascade.evaluation.resampling import (
+    DRAWS,
+    Floats,
+    Interval,
+    Resampling,
+    interval,
+    quotients,
+)
 
 FIRST_WINDOW: Final = 25
 """Questions in the first of the windows in which early learning is shown; each next is as long
 as all before it."""
-
-Floats: TypeAlias = NDArray[np.float64]
-Interval: TypeAlias = tuple[float, float]
 
 
 class Ratio(NamedTuple):
@@ -48,33 +55,31 @@ RATIOS: Final[Mapping[str, Ratio]] = {
 
 
 def arm_metrics(outcomes: Sequence[Outcome], *, seed: int, draws: int = DRAWS) -> dict[str, Any]:
-    """Return what one arm achieved, as JSON-like data.
+    """Return what one arm achieved, as JSON-like data; see `report.ArmReport`.
 
     Args:
         outcomes: One per question, in the order of the stream; at least one.
         seed: Fixes the bootstrap.
         draws: How many bootstrap draws.
-
-    Returns:
-        `n`, the shares of `RATIOS`, `confidence_auroc` and `cost` (each `None` where
-        undefined), `intervals` (95 %, by metric), `resampled` ("families" or
-        "questions"), and the shares along the stream, by `tenths` and by `windows`.
     """
-    units, resampled = _units(outcomes)
-    weights = _draw(units, seed=seed, draws=draws)
-    intervals = {
-        name: _interval(_share(outcomes, ratio), _drawn_shares(outcomes, ratio, weights))
-        for name, ratio in RATIOS.items()
-    }
-    area, around = _confidence_auroc(outcomes, weights)
+    drawn = Resampling(outcomes, seed=seed, draws=draws)
+    intervals = {name: _share_interval(outcomes, ratio, drawn) for name, ratio in RATIOS.items()}
+    told, around = _told_of_confidence(outcomes, drawn)
+    cost = total([o.cost for o in outcomes])
+    each = None if cost is None else cost / len(outcomes)
+    spent = None if cost is None else _mean_draws(np.array([o.cost for o in outcomes]), drawn)
+    found = scored(outcomes)
     return {
         **shares(outcomes),
-        "confidence_auroc": area,
-        "cost": total([o.cost for o in outcomes]),
-        "intervals": {**intervals, "confidence_auroc": around},
-        "resampled": resampled,
+        **told,
+        "cost": cost,
+        "cost_per_question": each,
+        "intervals": {**intervals, **around, "cost_per_question": interval(each, spent)},
+        "resampled": drawn.resampled,
         "tenths": tenths(outcomes),
         "windows": windows(outcomes),
+        "risk_coverage": risk_coverage(found),
+        "reliability": bins(found),
     }
 
 
@@ -137,23 +142,6 @@ def other_gates(cascade: Sequence[Outcome], strong: Sequence[Outcome]) -> dict[s
     return {"random_gate": chosen / n, "perfect_gate": (weak_right + gained - lost) / n}
 
 
-def auroc(scores: Floats, correct: NDArray[np.bool_]) -> float | None:
-    """Return how well `scores` rank right answers above wrong ones; ties count half.
-
-    Returns:
-        A number in [0, 1], .5 for a coin; `None` if all answers are right, or all
-        are wrong.
-
-    Examples:
-        >>> auroc(np.array([0.9, 0.4, 0.4]), np.array([True, True, False]))
-        0.75
-    """
-    if not len(correct) or correct.all() or not correct.any():
-        return None
-    weights = np.ones((1, len(scores)))
-    return float(_drawn_aurocs(scores, correct, weights)[0])
-
-
 def suggested_thresholds(
     scores: Sequence[float | None], deferred: Sequence[float]
 ) -> list[tuple[float, float]]:
@@ -183,35 +171,42 @@ def _counted_as_wrong(outcome: Outcome) -> Outcome:
     return replace(outcome, weak_correct=False, system_correct=right)
 
 
-def _units(outcomes: Sequence[Outcome]) -> tuple[NDArray[np.intp], str]:
-    """Return the number of the unit that each question belongs to, and what the units are."""
-    families = [o.family for o in outcomes]
-    if None not in families and len(set(families)) > 1:
-        return np.unique(np.array(families), return_inverse=True)[1], "families"
-    return np.arange(len(outcomes)), "questions"
-
-
-def _draw(units: NDArray[np.intp], *, seed: int, draws: int) -> Floats:
-    """Return how often each question is in each bootstrap draw, as draws by questions."""
-    count = int(units.max()) + 1
-    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
-    return times[:, units].astype(float)
-
-
 def _share(outcomes: Sequence[Outcome], ratio: Ratio) -> float | None:
     population = [o for o in outcomes if ratio.out_of(o)]
     return sum(map(ratio.counted, population)) / len(population) if population else None
 
 
-def _drawn_shares(outcomes: Sequence[Outcome], ratio: Ratio, weights: Floats) -> Floats:
+def _share_interval(
+    outcomes: Sequence[Outcome], ratio: Ratio, drawn: Resampling
+) -> Interval | None:
     population = np.array([float(ratio.out_of(o)) for o in outcomes])
     counted = np.array([float(ratio.out_of(o) and ratio.counted(o)) for o in outcomes])
-    size = weights @ population
-    return _quotients(weights @ counted, size)
+    found = quotients(drawn.sums(counted), drawn.sums(population))
+    return interval(_share(outcomes, ratio), found)
+
+
+def _mean_draws(values: Floats, drawn: Resampling) -> Floats:
+    return quotients(drawn.sums(values), drawn.sums(np.ones(len(values))))
+
+
+def _told_of_confidence(
+    outcomes: Sequence[Outcome], drawn: Resampling
+) -> tuple[dict[str, float | None], dict[str, Interval | None]]:
+    """Return AUROC, calibration error and Brier score, and the intervals around them."""
+    area, around = _confidence_auroc(outcomes, drawn)
+    told: dict[str, float | None] = {"confidence_auroc": area, "ece": None, "brier": None}
+    intervals: dict[str, Interval | None] = {"confidence_auroc": around, "ece": None, "brier": None}
+    found = scored(outcomes)
+    if found.scores.size:
+        whole, weights = np.ones((1, found.scores.size)), drawn.weights[:, found.at]
+        for name, measure in (("ece", ece), ("brier", brier)):
+            told[name] = float(measure(found, whole)[0])
+            intervals[name] = interval(told[name], measure(found, weights))
+    return told, intervals
 
 
 def _confidence_auroc(
-    outcomes: Sequence[Outcome], weights: Floats
+    outcomes: Sequence[Outcome], drawn: Resampling
 ) -> tuple[float | None, Interval | None]:
     """Return how well the confidence ranks the weak answers, and the interval around that.
 
@@ -224,30 +219,4 @@ def _confidence_auroc(
     scores = np.array([-1.0 if o.confidence is None else o.confidence for o in seen])
     correct = np.array([bool(o.weak_correct) for o in seen])
     area = auroc(scores, correct)
-    return area, _interval(area, _drawn_aurocs(scores, correct, weights[:, graded]))
-
-
-def _drawn_aurocs(scores: Floats, correct: NDArray[np.bool_], weights: Floats) -> Floats:
-    """Return the area under the ROC curve for each row of weights; NaN where it is undefined."""
-    order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=-math.inf))
-    right = np.add.reduceat((weights * correct)[:, order], starts, axis=1)
-    wrong = np.add.reduceat((weights * ~correct)[:, order], starts, axis=1)
-    below = np.cumsum(wrong, axis=1) - wrong
-    ranked = (right * (below + wrong / 2)).sum(axis=1)
-    return _quotients(ranked, right.sum(axis=1) * wrong.sum(axis=1))
-
-
-def _quotients(above: Floats, below: Floats) -> Floats:
-    return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
-
-
-def _interval(value: float | None, drawn: Floats | None) -> Interval | None:
-    """Return the 95 % percentile interval, widened where needed to hold the value itself."""
-    if value is None or drawn is None:
-        return None
-    defined = drawn[~np.isnan(drawn)]
-    if not defined.size:
-        return value, value
-    low, high = np.percentile(defined, [2.5, 97.5])
-    return min(float(low), value), max(float(high), value)
+    return area, interval(area, drawn_aurocs(scores, correct, drawn.weights[:, graded]))

@@ -6,15 +6,14 @@ torn is dropped and its question asked again.  No question and no answer is writ
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from hashlib import blake2b
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.evaluation.logbook import Logbook
 from langchain_intercascade.record import Regime, RoleUse
 
 KIND: Final = "langchain_intercascade.calibration"
@@ -76,14 +75,12 @@ class Progress:
                 damaged, or cannot be written.
         """
         self.path = Path(path)
-        self._settings = dict(settings)
         self._finished: dict[str, Finished] = {}
         self._looks: list[Look] = []
-        try:
-            self._open()
-        except OSError as error:
-            msg = f"{self.path} cannot be read and written ({error.strerror or error})."
-            raise ConfigurationError(msg) from error
+        name = "the progress of a calibration|--out"
+        self._book = Logbook(self.path, settings, kind=KIND, version=VERSION, name=name)
+        for number, line in self._book.entries():
+            self._take(number, line)
 
     @property
     def finished(self) -> Mapping[str, Finished]:
@@ -97,50 +94,14 @@ class Progress:
 
     def add(self, row: Finished) -> None:
         """Write a finished question down."""
-        self._append("row", row)
+        self._book.add({"row": row.model_dump(mode="json")})
         self._finished[row.key] = row
 
     def looked(self, look: Look) -> None:
         """Write down that a promise was sought."""
         if look not in self._looks:
-            self._append("look", look)
+            self._book.add({"look": look.model_dump(mode="json")})
             self._looks.append(look)
-
-    def _open(self) -> None:
-        whole, torn = _whole_lines(self.path)
-        if torn:
-            with self.path.open("r+b") as file:
-                file.truncate(sum(map(len, whole)))
-        if not whole:
-            head = {"kind": KIND, "schema_version": VERSION, "digest": digest_of(self._settings)}
-            self._write({**head, "settings": self._settings})
-            return
-        found = list(_parsed(self.path.name, whole))
-        self._check(found[0])
-        for number, line in enumerate(found[1:], start=2):
-            self._take(number, line)
-
-    def _check(self, head: Mapping[str, Any]) -> None:
-        if head.get("kind") != KIND or head.get("schema_version") != VERSION:
-            msg = (
-                f"{self.path} is not the progress of a calibration that this version can go on "
-                "with: move it away, or name another --out."
-            )
-            raise ConfigurationError(msg)
-        if head.get("digest") == digest_of(self._settings):
-            return
-        then = head.get("settings") or {}
-        changed = [
-            f"{name.replace('_', ' ')}: {then.get(name)!r} then, {now!r} now"
-            for name, now in self._settings.items()
-            if then.get(name) != now
-        ]
-        msg = (
-            f"{self.path.name} was begun with other settings ({'; '.join(changed) or 'damaged'}), "
-            "and answers of both must not be mixed. Name another --out, or delete "
-            f"{self.path} to begin anew."
-        )
-        raise ConfigurationError(msg)
 
     def _take(self, number: int, line: Mapping[str, Any]) -> None:
         try:
@@ -154,47 +115,3 @@ class Progress:
             where = ".".join(map(str, wrong["loc"]))
             msg = f"{self.path.name}, line {number} is damaged: {where}: {wrong['msg']}."
             raise ConfigurationError(msg) from error
-
-    def _append(self, kind: str, what: BaseModel) -> None:
-        self._write({kind: what.model_dump(mode="json")})
-
-    def _write(self, line: Mapping[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, allow_nan=False) + "\n")
-
-
-def digest_of(settings: Mapping[str, object]) -> str:
-    """Return what tells these settings from any others.
-
-    Examples:
-        >>> digest_of({"weak": "a", "k": 2}) == digest_of({"k": 2, "weak": "a"})
-        True
-    """
-    said = json.dumps(settings, sort_keys=True)
-    return blake2b(said.encode("utf-8"), digest_size=16).hexdigest()
-
-
-def _whole_lines(path: Path) -> tuple[list[bytes], bool]:
-    """Return the lines that were written to their end, and whether another was torn."""
-    if not path.exists():
-        return [], False
-    lines = path.read_bytes().splitlines(keepends=True)
-    torn = bool(lines) and not lines[-1].endswith(b"\n")
-    return (lines[:-1] if torn else lines), torn
-
-
-def _parsed(name: str, lines: list[bytes]) -> Iterator[Mapping[str, Any]]:
-    for number, line in enumerate(lines, start=1):
-        try:
-            found = json.loads(line)
-        except ValueError as error:
-            msg = (
-                f"{name}, line {number} is damaged: it is not JSON. Delete the file to begin anew."
-            )
-            raise ConfigurationError(msg) from error
-        if not isinstance(found, dict):
-            msg = (
-                f"{name}, line {number} is damaged: it is no object. Delete the file to begin anew."
-            )
-            raise ConfigurationError(msg)
-        yield found

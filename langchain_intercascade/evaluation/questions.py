@@ -1,18 +1,20 @@
-"""This is where questions to calibrate on are read: JSON lines, each with its answer if known."""
+"""This is where questions are read, each with its answer and its family if those are known."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any, Final
 
 from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.evaluation.rows import Row, read_rows
 
 QUESTION_KEYS: Final = ("question", "prompt", "input", "query")
-ANSWER_KEYS: Final = ("answer", "gold", "output", "label")
+ANSWER_KEYS: Final = ("answer", "gold", "output", "label", "target")
+FAMILY_KEYS: Final = ("family", "category", "subject", "task")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,18 +26,29 @@ class LabelledQuestion:
         question: What is asked.
         answer: The right answer; `None` if nobody has said.
         system: The system message that goes with it; may be empty.
+        family: The kind of question; `None` if nobody has said.
     """
 
     line: int
     question: str
     answer: str | None = None
     system: str = ""
+    family: str | None = None
 
     @property
     def key(self) -> str:
         """What it is known by wherever it stands: a digest of all it says."""
         said = json.dumps([self.system, self.question, self.answer])
         return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Under which names the parts of a row stand; `None`: under one of the common ones."""
+
+    question: str | None = None
+    answer: str | None = None
+    family: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +60,66 @@ class Questions:
         rows: Each question once, in the file's order.
         repeated: How many lines asked what an earlier one had asked: they are no evidence of
             their own, so they are left out.
+        digest: SHA-256 of the file; empty if it was none.
     """
 
     name: str
     rows: tuple[LabelledQuestion, ...]
     repeated: int
+    digest: str = ""
 
 
-def read_questions(path: str | Path, limit: int | None = None) -> Questions:
-    """Read the first `limit` questions of a file, or all.
+def read_questions(
+    path: str | Path, limit: int | None = None, columns: Columns | None = None
+) -> Questions:
+    """Read the first `limit` questions of a file, or all; see `read_rows` for the forms.
 
-    A row is an object with a `question` (or `prompt`, `input`, `query`), and if it is known
-    an `answer` (or `gold`, `output`, `label`), which is text or a number; a `system`
-    message may be there too, and anything else is passed over.  Blank lines are as well.
+    A row has a `question` (or `prompt`, `input`, `query`), and if it is known an `answer`
+    (or `gold`, `output`, `label`, `target`), which is text or a number, and a `family`
+    (or `category`, `subject`, `task`); a `system` message may be there too, and anything
+    else is passed over.
 
     Raises:
-        ConfigurationError: It cannot be read, holds no question, or a line is no such row;
-            the message names the line.
+        ConfigurationError: It cannot be read, holds no question, or a row is no such row;
+            the message says which.
     """
     file = Path(path)
+    rows, repeated = _collected(read_rows(file), limit, columns or Columns())
+    if not rows:
+        msg = f"{file.name} holds no question: each line is to be a JSON object with a `question`."
+        raise ConfigurationError(msg)
+    return Questions(file.name, rows, repeated, sha256(file.read_bytes()).hexdigest())
+
+
+def questions_from(
+    rows: Iterable[Mapping[str, Any]], *, name: str = "rows", columns: Columns | None = None
+) -> Questions:
+    """Return the questions in `rows`, such as a data set of the `datasets` package.
+
+    Raises:
+        ConfigurationError: There is no question, or a row is not as `read_questions` says.
+
+    Examples:
+        >>> questions_from([{"question": "2+2?", "answer": 4}]).rows[0].answer
+        '4'
+    """
+    placed = (Row(f"{name}, row {at}", at, cells) for at, cells in enumerate(rows, start=1))
+    found, repeated = _collected(placed, None, columns or Columns())
+    if not found:
+        msg = f"{name} holds no question: each row is to have a `question`."
+        raise ConfigurationError(msg)
+    return Questions(name, found, repeated)
+
+
+def _collected(
+    found: Iterable[Row], limit: int | None, columns: Columns
+) -> tuple[tuple[LabelledQuestion, ...], int]:
+    """Return each question once, and how many were repeated."""
     rows: list[LabelledQuestion] = []
     asked: set[tuple[str, str]] = set()
     repeated = 0
-    for line, found in _objects(file):
-        row = _row(f"{file.name}, line {line}", line, found)
+    for each in found:
+        row = _row(each, columns)
         if (row.system, row.question) in asked:
             repeated += 1
         elif limit is not None and len(rows) == limit:
@@ -78,68 +127,58 @@ def read_questions(path: str | Path, limit: int | None = None) -> Questions:
         else:
             asked.add((row.system, row.question))
             rows.append(row)
-    if not rows:
-        msg = f"{file.name} holds no question: each line is to be a JSON object with a `question`."
-        raise ConfigurationError(msg)
-    return Questions(file.name, tuple(rows), repeated)
+    return tuple(rows), repeated
 
 
-def _objects(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").split("\n")
-    except OSError as error:
-        msg = f"{file} cannot be read ({error.strerror or type(error).__name__})."
-        raise ConfigurationError(msg) from error
-    except UnicodeDecodeError as error:
-        msg = (
-            f"{file.name} is not UTF-8 text (byte {error.start}); a gzipped file is to be unpacked."
-        )
-        raise ConfigurationError(msg) from error
-    for line, text in enumerate(lines, start=1):
-        if text.strip():
-            yield line, _object(f"{file.name}, line {line}", text)
-
-
-def _object(where: str, text: str) -> Mapping[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        msg = f'{where} is not JSON: each line is to be an object such as {{"question": "2+2?"}}.'
-        raise ConfigurationError(msg) from error
-    if not isinstance(found, dict):
-        msg = f"{where} is a {type(found).__name__}, not an object with a `question`."
-        raise ConfigurationError(msg)
-    return found
-
-
-def _row(where: str, line: int, found: Mapping[str, Any]) -> LabelledQuestion:
-    question = _one_of(where, found, QUESTION_KEYS)
+def _row(row: Row, columns: Columns) -> LabelledQuestion:
+    question = _one_of(row, columns.question, QUESTION_KEYS)
     if not isinstance(question, str) or not question.strip():
-        keys = ", ".join(map(str, list(found)[:8])) or "none"
-        names = " or ".join(QUESTION_KEYS)
-        msg = f"{where} has no question: it needs text under {names}, and its keys are {keys}."
+        keys = ", ".join(map(str, list(row.cells)[:8])) or "none"
+        names = columns.question or " or ".join(QUESTION_KEYS)
+        msg = f"{row.where} has no question: it needs text under {names}, and its keys are {keys}."
         raise ConfigurationError(msg)
-    system = found.get("system") or ""
+    system = row.cells.get("system") or ""
     if not isinstance(system, str):
-        msg = f"{where}: `system` is a {type(system).__name__}; it is to be text."
+        msg = f"{row.where}: `system` is a {type(system).__name__}; it is to be text."
         raise ConfigurationError(msg)
-    answer = _answer(where, _one_of(where, found, ANSWER_KEYS))
-    return LabelledQuestion(line=line, question=question, answer=answer, system=system)
+    return LabelledQuestion(
+        line=row.line,
+        question=question,
+        answer=_words(row, "answer", _one_of(row, columns.answer, ANSWER_KEYS)),
+        system=system,
+        family=_family(row, columns),
+    )
 
 
-def _one_of(where: str, found: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    """Return what stands under one of `names`; which of two was meant nobody could know."""
-    given = [name for name in names if found.get(name) is not None]
+def _one_of(row: Row, name: str | None, names: tuple[str, ...]) -> Any:
+    """Return what stands under `name`, or under one of `names`.
+
+    Which of two was meant nobody could know.
+    """
+    if name is not None:
+        if name not in row.cells:
+            msg = f"{row.where} has no column {name!r}; it has {', '.join(map(str, row.cells))}."
+            raise ConfigurationError(msg)
+        return row.cells[name]
+    given = [name for name in names if row.cells.get(name) not in (None, "")]
     if len(given) > 1:
-        msg = f"{where} has both `{given[0]}` and `{given[1]}`: keep the one that is meant."
+        msg = f"{row.where} has both `{given[0]}` and `{given[1]}`: keep the one that is meant."
         raise ConfigurationError(msg)
-    return found[given[0]] if given else None
+    return row.cells[given[0]] if given else None
 
 
-def _answer(where: str, given: Any) -> str | None:
+def _family(row: Row, columns: Columns) -> str | None:
+    """Return what stands under the column that was named, or the first of the common ones."""
+    if columns.family is not None:
+        return _words(row, "family", _one_of(row, columns.family, ()))
+    found = (row.cells.get(name) for name in FAMILY_KEYS)
+    return next((str(each) for each in found if each and isinstance(each, str | int)), None)
+
+
+def _words(row: Row, what: str, given: Any) -> str | None:
     if given is None or (isinstance(given, str) and not given.strip()):
         return None
     if isinstance(given, str | int | float):
         return given if isinstance(given, str) else json.dumps(given)
-    msg = f"{where}: the answer is a {type(given).__name__}; it is to be text or a number."
+    msg = f"{row.where}: the {what} is a {type(given).__name__}; it is to be text or a number."
     raise ConfigurationError(msg)

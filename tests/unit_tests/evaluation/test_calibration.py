@@ -18,6 +18,7 @@ from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.evaluation.calibration import (
     CalibrationError,
     calibrated,
+    deferred,
     try_all,
 )
 from langchain_intercascade.evaluation.progress import Finished, Progress
@@ -184,6 +185,22 @@ def test_where_strategies_fit_the_answer_is_augmented(
 
     assert ("augmented", True) == _regime(tried(colour, one, near))
     assert ("plain", False) == _regime(tried(colour, one, far))
+
+
+def test_what_is_only_scored_costs_no_strong_call(
+    colour: Colour, repository: StrategyRepository
+) -> None:
+    """For a question that a later level is calibrated on, it matters what this one accepts."""
+    strong = said(RuntimeError("must not be asked"), name="strong")
+    one = trial(repository, said(Reply("2", logprob=SURE)), strong=strong)
+    found = colour.run(
+        lambda: run(one.trying(UNKNOWN, judged=False)),
+        lambda: arun(one.trying(UNKNOWN, judged=False)),
+    )
+
+    assert isinstance(found, Finished)
+    assert (None, "only scored") == (found.correct, found.why)
+    assert found.confidence == pytest.approx(0.9)
 
 
 def test_the_system_message_is_part_of_the_question(
@@ -369,11 +386,39 @@ def test_an_answer_without_score_counts_as_deferred_and_an_unjudged_one_not_at_a
         *sample(20, None, correct=None, method=""),
         *sample(20, 0.95, correct=None),
     ]
-    found = calibrated(finished, target_risk=0.1)
+    found = calibrated(finished, target_risk=0.1, on_abstain="skip")
 
     assert 0.75 == found.reports["plain"].coverage
     assert (80, 20) == (found.judged["plain"], found.unjudged["plain"])
     assert ("m",) == found.methods
+    assert "20 more answers could not be judged and were left out" in " ".join(
+        found.reports["plain"].words()
+    )
+
+
+def test_what_nobody_can_judge_counts_as_wrong_unless_told_otherwise() -> None:
+    """Nobody knows how many of them are right; so the promise is kept whatever they are."""
+    finished = [*sample(300, 0.9, correct=True), *sample(20, 0.9, correct=None)]
+    cautious, lenient = (
+        calibrated(finished, target_risk=0.1, on_abstain=policy) for policy in ("wrong", "skip")
+    )
+
+    assert (20, 0) == (cautious.reports["plain"].errors, lenient.reports["plain"].errors)
+    assert (0.9, 0.9) == tuple(each.reports["plain"].threshold for each in (cautious, lenient))
+    assert (0, 20) == tuple(each.reports["plain"].unjudged for each in (cautious, lenient))
+
+
+def test_a_gate_defers_what_its_thresholds_do_not_reach() -> None:
+    """Also what has no score, and what is in a regime that was not calibrated."""
+    reports = calibrated(sample(60, 0.9, correct=True), target_risk=0.1).reports
+    rows = [
+        *sample(1, 0.9, correct=None),
+        *sample(1, 0.8, correct=True),
+        *sample(1, None, correct=None),
+        *sample(1, 0.95, correct=True, regime="augmented"),
+    ]
+
+    assert {row.key for row in rows[1:]} == deferred(rows, reports)
 
 
 def test_each_regime_has_its_own_threshold_and_its_part_of_delta() -> None:
@@ -387,6 +432,8 @@ def test_each_regime_has_its_own_threshold_and_its_part_of_delta() -> None:
         regime: report.threshold for regime, report in found.reports.items()
     }
     assert {2} == {report.promises for report in found.reports.values()}
+    both = calibrated(finished, target_risk=0.1, levels=3)
+    assert {6} == {report.promises for report in both.reports.values()}
 
 
 @pytest.mark.parametrize("finished", [(), sample(3, 0.9, correct=None)])

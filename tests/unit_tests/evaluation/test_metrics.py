@@ -14,13 +14,13 @@ from langchain_intercascade.evaluation.arms import Outcome
 from langchain_intercascade.evaluation.metrics import (
     RATIOS,
     arm_metrics,
-    auroc,
     other_gates,
     pessimistic,
     suggested_thresholds,
     tenths,
     windows,
 )
+from langchain_intercascade.evaluation.reliability import auroc
 
 ACCEPTED = Outcome(
     family=None,

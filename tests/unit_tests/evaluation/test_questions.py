@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,12 @@ from typing import Any
 import pytest
 
 from langchain_intercascade.errors import ConfigurationError
-from langchain_intercascade.evaluation.questions import LabelledQuestion, read_questions
+from langchain_intercascade.evaluation.questions import (
+    Columns,
+    LabelledQuestion,
+    questions_from,
+    read_questions,
+)
 
 
 @pytest.fixture
@@ -25,7 +33,7 @@ def write(file: Path, *rows: Any) -> None:
 
 
 @pytest.mark.parametrize("question", ["question", "prompt", "input", "query"])
-@pytest.mark.parametrize("answer", ["answer", "gold", "output", "label"])
+@pytest.mark.parametrize("answer", ["answer", "gold", "output", "label", "target"])
 def test_common_names_are_known(file: Path, question: str, answer: str) -> None:
     write(file, {question: "2+2?", answer: "4", "id": 7})
 
@@ -114,3 +122,91 @@ def test_what_is_no_file_of_questions_is_refused(
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"absent\.jsonl cannot be read"):
         read_questions(tmp_path / "absent.jsonl")
+
+
+ROWS = [
+    {"question": "2+2?", "answer": "4", "subject": "sums"},
+    {"question": 'Say "a,b"\nand c', "answer": "1,200", "subject": "words"},
+]
+
+
+def as_csv() -> str:
+    """Return `ROWS` as CSV, with a comma, quotes and a line break inside cells."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(ROWS[0]))
+    writer.writeheader()
+    writer.writerows(ROWS)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [
+        (".jsonl", "\n".join(map(json.dumps, ROWS))),
+        (".txt", "\n".join(map(json.dumps, ROWS))),
+        (".json", json.dumps(ROWS)),
+        (".csv", as_csv()),
+        (".csv", "\ufeff" + as_csv()),
+    ],
+)
+def test_every_form_of_file_says_the_same(
+    tmp_path: Path, suffix: str, text: str, *, zipped: bool
+) -> None:
+    """As do rows of a data set that is in memory already."""
+    data = text.encode()
+    file = tmp_path / f"questions{suffix}{'.gz' if zipped else ''}"
+    file.write_bytes(gzip.compress(data) if zipped else data)
+
+    found = read_questions(file)
+
+    assert [("2+2?", "4", "sums"), ('Say "a,b"\nand c', "1,200", "words")] == [
+        (row.question, row.answer, row.family) for row in found.rows
+    ]
+    assert [row.key for row in questions_from(ROWS).rows] == [row.key for row in found.rows]
+    assert 64 == len(found.digest)
+
+
+def test_columns_can_be_named(file: Path) -> None:
+    """Then what else there is does not matter."""
+    write(file, {"q": "2+2?", "question": "?", "prompt": "!", "a": 4, "kind": 7})
+    columns = Columns(question="q", answer="a", family="kind")
+
+    (row,) = read_questions(file, columns=columns).rows
+
+    assert ("2+2?", "4", "7") == (row.question, row.answer, row.family)
+    with pytest.raises(ConfigurationError, match=r"line 1 has no column 'text'; it has q, quest"):
+        read_questions(file, columns=Columns(question="text"))
+
+
+def test_the_first_of_several_families_counts(file: Path) -> None:
+    """A kind of question that is no text is none; it is no reason to refuse the row."""
+    write(file, {"question": "a", "category": ["x"], "subject": "art", "task": "mmlu"})
+
+    assert "art" == read_questions(file).rows[0].family
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "complaint"),
+    [
+        ("q.json", b'{"question": "a"}', r"one JSON array.*named \.jsonl"),
+        ("q.json", b"[1]", "row 1 is a int"),
+        ("q.csv", b"question,answer\na,b,c", "line 2 has more cells"),
+        ("q.csv", b'question\n"a', "is not CSV"),
+        ("q.jsonl.gz", b"plain", "not a whole gzipped file"),
+        ("q.jsonl.gz", gzip.compress(b'{"question": "a"}', mtime=0)[:-9], "not a whole gzipped file"),
+    ],
+)
+def test_a_file_that_is_not_what_its_name_says_is_refused(
+    tmp_path: Path, name: str, data: bytes, complaint: str
+) -> None:
+    """With the place, where there is one."""
+    (tmp_path / name).write_bytes(data)
+
+    with pytest.raises(ConfigurationError, match=complaint):
+        read_questions(tmp_path / name)
+
+
+def test_no_rows_are_no_questions() -> None:
+    with pytest.raises(ConfigurationError, match="rows holds no question"):
+        questions_from([])
