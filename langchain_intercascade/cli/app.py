@@ -17,12 +17,15 @@ from langchain_intercascade.cli.screen import complain
 from langchain_intercascade.errors import ConfigurationError, InterCascadeError
 
 COMMANDS: Final = {
-    "demo": "Watch a cascade learn, offline, with simulated models.",
+    "demo": "Watch a cascade learn, offline, with models that come along.",
     "ask": "Answer one question with two models of your choice.",
     "strategies": "Look at what a repository has been taught.",
     "calibrate": "Try a weak model on labelled questions, and find a safe threshold.",
     "gate": "Say what the confidence gate promises, and why.",
-    "bench": "Replay recorded answers of real models.",
+    "bench": "Measure a cascade beside its rivals.",
+    "report": "Show the report of a bench, or compare several.",
+    "init": "Write a configuration to begin with.",
+    "doctor": "Check all that a configuration names, and say how to mend it.",
     "graph": "Draw the six nodes.",
 }
 """Each command with its line in the help, which is how the command's own help begins."""

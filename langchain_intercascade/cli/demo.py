@@ -1,4 +1,4 @@
-"""`intercascade demo`: simulated models, generated questions, and a cascade that learns."""
+"""`intercascade demo`: two small models, generated questions, and a cascade that learns."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from langchain_intercascade.chat_model import InterCascade
 from langchain_intercascade.cli import given
+from langchain_intercascade.cli.demo_pair import PairName, pair_named
 from langchain_intercascade.cli.demo_report import printed
 from langchain_intercascade.cli.demo_run import Outcome, answered, measured, strong_share
 from langchain_intercascade.cli.options import JsonOption, PathOption, ThresholdOption
 from langchain_intercascade.cli.screen import err, out, percent
 from langchain_intercascade.repository.edge import EdgeRepository
 from langchain_intercascade.strategy import State
-from langchain_intercascade.testing import PRICES, SimulatedStrong, SimulatedWeak, problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,38 +34,44 @@ def demo(
     *,
     questions: Annotated[int, typer.Option(min=1, metavar="N", help="How many questions.")] = 300,
     seed: Annotated[int, typer.Option(help="Another seed draws other questions.")] = 0,
+    models: Annotated[
+        PairName, typer.Option(help="A neural weak model, or a scripted one.")
+    ] = PairName.TRAINED,
     path: PathOption = None,
     threshold: ThresholdOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Watch a cascade learn, offline, with simulated models.
+    """Watch a cascade learn, offline, with models that come along.
 
-    A stream of short arithmetic stories goes through a cascade of two simulated models that
-    really read their prompts. The weak one can do a third of the kinds by itself; for the rest it
-    needs strategies, which the strong one writes whenever a question is deferred to it. The same
-    questions are put to both models alone, and everything printed is computed from that run.
+    A stream of generated questions goes through a cascade of two models. The weak one, a neural
+    network trained from scratch for this package, knows a third of the kinds by heart, some of
+    them wrongly; for the rest it needs strategies, which the strong one writes whenever a question
+    is deferred to it. The same questions are put to both models alone, and everything printed is
+    computed from that run. With --models simulated both are scripted, and tell arithmetic stories.
 
     \b
       intercascade demo
       intercascade demo --questions 1000 --seed 7 --path ./strategies
-      intercascade demo --json > demo.json
+      intercascade demo --models simulated --json > demo.json
     """  # noqa: D301 - \b is the mark that keeps lines apart in the help
+    pair = pair_named(models)
     with (
         EdgeRepository(path) as repository,
         InterCascade(
-            weak=SimulatedWeak(),
-            strong=SimulatedStrong(),
+            weak=pair.weak(),
+            strong=pair.strong(),
             repository=repository,
             tenant=TENANT,
-            threshold=given.threshold(threshold),
+            threshold=pair.threshold if threshold is None else given.threshold(threshold),
             learning="inline",
-            prices=PRICES,
+            prices=pair.prices,
         ) as cascade,
     ):
         known = repository.count(tenant=TENANT, states=[State.ACTIVE])
-        stream = answered(cascade, problems(seed, questions))
+        stream = answered(cascade, pair.stream(seed, questions), pair)
         outcomes = list(_watched(stream, questions, known))
-        run = measured(outcomes, repository, seed=seed, known=known, kept=path is not None)
+        kept = path is not None
+        run = measured(outcomes, repository, pair, seed=seed, known=known, kept=kept)
     if json:
         typer.echo(jsonlib.dumps(run, indent=1))
     else:
@@ -98,7 +104,7 @@ def _watched(stream: Iterator[Outcome], questions: int, known: int) -> Iterator[
 
 def _live(stream: Iterator[Outcome], questions: int, tally: _Tally) -> Iterator[Outcome]:
     columns = (
-        TextColumn("Simulated questions"),
+        TextColumn("Questions"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn(f"strong calls, last {RECENT}: {{task.fields[share]:>5}}"),
@@ -117,7 +123,7 @@ def _plain(stream: Iterator[Outcome], questions: int, tally: _Tally) -> Iterator
         tally.saw(outcome)
         if done % max(1, questions // LINES) == 0:
             err().print(
-                f"{done} of {questions} simulated questions; strong calls, last "
+                f"{done} of {questions} questions; strong calls, last "
                 f"{len(tally.recent)}: {tally.share}; strategies: {tally.strategies}",
                 soft_wrap=True,
             )

@@ -14,15 +14,10 @@ from langchain_intercascade.cli.screen import dollars, percent, sparkline
 if TYPE_CHECKING:
     from rich.console import Console
 
-HEADING = (
-    "Simulated models: no real model, key or network was used. The figures are computed from this "
-    "run and show how a cascade behaves, not how good any real model is."
-)
-
 
 def printed(run: dict[str, Any], console: Console) -> None:
     """Print the report of a run, as `demo_run.measured` returns it."""
-    console.print(Text(HEADING, style="yellow"))
+    console.print(Text(run["heading"], style="yellow"))
     _say(console, "What was learned", _learned(run))
     console.print(_strong_calls(run))
     _say(console, f"The same {run['questions']} questions, three times", _compared(run))

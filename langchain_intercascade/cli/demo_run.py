@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.messages import HumanMessage
 
+from langchain_intercascade.cli.demo_pair import Asked, Pair
 from langchain_intercascade.costs import Prices, total
 from langchain_intercascade.nodes.weak_generate import with_strategies
 from langchain_intercascade.record import RECORD_KEY, DecisionRecord
 from langchain_intercascade.strategy import State
-from langchain_intercascade.testing import (
-    PRICES,
-    Problem,
-    SimulatedStrong,
-    SimulatedWeak,
-    grade,
-)
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -45,25 +39,25 @@ class Said:
 class Outcome:
     """One question, answered by the weak model alone, the cascade, and the strong model alone."""
 
-    problem: Problem
+    problem: Asked
     weak: Said
     cascade: Said
     strong: Said
     record: DecisionRecord
 
 
-def answered(cascade: InterCascade, stream: Sequence[Problem]) -> Iterator[Outcome]:
+def answered(cascade: InterCascade, stream: Sequence[Asked], pair: Pair) -> Iterator[Outcome]:
     """Put each problem of `stream` to the cascade, and to its two models alone."""
-    weak, strong = SimulatedWeak(), SimulatedStrong()
+    weak, strong = pair.weak(), pair.strong()
     for problem in stream:
         answer = cascade.invoke(problem.text)
         record: DecisionRecord = answer.response_metadata[RECORD_KEY]
         yield Outcome(
             problem,
-            weak=_said(weak.invoke(problem.text), problem),
+            weak=_said(weak.invoke(problem.text), problem, pair),
             # All that the cascade spent, the writing of strategies included.
-            cascade=Said(answer.text, grade(answer.text, problem), record["cost"]),
-            strong=_said(strong.invoke(problem.text), problem),
+            cascade=Said(answer.text, pair.right(answer.text, problem), record["cost"]),
+            strong=_said(strong.invoke(problem.text), problem, pair),
             record=record,
         )
 
@@ -76,6 +70,7 @@ def strong_share(outcomes: Collection[Outcome]) -> float | None:
 def measured(
     outcomes: Sequence[Outcome],
     repository: StrategyRepository,
+    pair: Pair,
     *,
     seed: int,
     known: int,
@@ -86,6 +81,7 @@ def measured(
     Args:
         outcomes: The whole run, in order.
         repository: What was learned.
+        pair: The two models.
         seed: The stream's seed.
         known: How many strategies there were before.
         kept: Whether the repository outlives the run.
@@ -94,7 +90,8 @@ def measured(
     accepted = [each for each in outcomes if each.record["route"] == "weak"]
     last = outcomes[-1].record
     return {
-        "simulated": True,
+        "models": pair.name.value,
+        "heading": pair.heading,
         "seed": seed,
         "questions": len(outcomes),
         "threshold": {"value": last["threshold"], "origin": last["threshold_origin"]},
@@ -113,7 +110,7 @@ def measured(
             "location": repository.location,
             "kept": kept,
         },
-        "example": example(outcomes, repository),
+        "example": example(outcomes, repository, pair),
         "outcomes": [_as_json(each) for each in outcomes],
     }
 
@@ -125,7 +122,9 @@ def tenths(outcomes: Sequence[Outcome]) -> list[Sequence[Outcome]]:
     return [outcomes[start:end] for start, end in pairwise(cuts)]
 
 
-def example(outcomes: Sequence[Outcome], repository: StrategyRepository) -> dict[str, Any] | None:
+def example(
+    outcomes: Sequence[Outcome], repository: StrategyRepository, pair: Pair
+) -> dict[str, Any] | None:
     """Return the first deferred question that the weak model can do once it was taught.
 
     The weak model is really asked again, with the strategy in its prompt and
@@ -135,7 +134,7 @@ def example(outcomes: Sequence[Outcome], repository: StrategyRepository) -> dict
         if outcome.weak.right or outcome.record["lesson"]["state"] != "stored":
             continue
         strategy = _taught_by(outcome, repository)
-        taught = _asked_with(strategy, outcome.problem) if strategy else None
+        taught = _asked_with(strategy, outcome.problem, pair) if strategy else None
         if strategy and taught and taught.right:
             return {
                 "number": at + 1,
@@ -154,13 +153,13 @@ def _taught_by(outcome: Outcome, repository: StrategyRepository) -> Strategy | N
     return repository.get(strategy_id, tenant=outcome.record["tenant"]) if strategy_id else None
 
 
-def _asked_with(strategy: Strategy, problem: Problem) -> Said | None:
+def _asked_with(strategy: Strategy, problem: Asked, pair: Pair) -> Said | None:
     """Ask the weak model with `strategy` in its prompt; `None` if it was never distilled."""
     if strategy.advice is None:
         return None
     shown = [strategy.advice.model_dump(mode="json")]
     prompt = with_strategies([HumanMessage(problem.text)], shown)
-    return _said(SimulatedWeak().invoke(prompt), problem)
+    return _said(pair.weak().invoke(prompt), problem, pair)
 
 
 def _later(strategy: Strategy, later: Sequence[Outcome]) -> dict[str, int]:
@@ -174,8 +173,9 @@ def _later(strategy: Strategy, later: Sequence[Outcome]) -> dict[str, int]:
     return {"answers": len(shown_in), "right": sum(each.cascade.right for each in shown_in)}
 
 
-def _said(answer: AIMessage, problem: Problem) -> Said:
-    return Said(answer.text, grade(answer.text, problem), Prices(PRICES).cost(answer))
+def _said(answer: AIMessage, problem: Asked, pair: Pair) -> Said:
+    right = pair.right(answer.text, problem)
+    return Said(answer.text, right, Prices(pair.prices).cost(answer))
 
 
 def _by_role(outcomes: Sequence[Outcome]) -> dict[str, float | None]:

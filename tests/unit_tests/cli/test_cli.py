@@ -25,6 +25,7 @@ HEAVY = {"langchain", "langchain_core", "langgraph", "numpy", "pydantic", "qdran
     "qdrant_edge"
 }
 QUESTIONS = 60
+SCRIPTED = ("--models", "simulated")
 SIMULATED = ("--weak", "simulated", "--strong", "simulated")
 EASY = "Ines has 7 pens and finds 5 more. How many pens does Ines have now?"
 HARD = "Two trains start together in the same direction. They make 55 and 20 km an hour. "
@@ -53,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def demo(folder: Path) -> dict[str, Any]:
     """What a demo of 60 questions reports as JSON."""
-    words = ["demo", "--questions", str(QUESTIONS), "--json", "--path", str(folder)]
+    words = ["demo", *SCRIPTED, "--questions", str(QUESTIONS), "--json", "--path", str(folder)]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     found: dict[str, Any] = json.loads(result.stdout)
@@ -226,20 +227,35 @@ def test_the_demo_keeps_its_strategies(demo: dict[str, Any], folder: Path) -> No
 
 def test_the_demo_says_that_it_is_simulated(cli: Cli) -> None:
     """First thing; then what was learned, at what cost, and that nothing was kept."""
-    result = cli("demo", "--questions", 30, "--seed", 3)
+    result = cli("demo", *SCRIPTED, "--questions", 30, "--seed", 3)
 
     assert 0 == result.exit_code
     assert result.stdout.startswith("Simulated models: ")
     for words in ("tenth of the stream", "weak alone", "strong alone", "weak, after", "gone now"):
         assert words in result.stdout
-    assert "30 of 30 simulated questions" in result.stderr
+    assert "30 of 30 questions" in result.stderr
 
 
-def test_the_demo_is_the_same_for_everybody(cli: Cli) -> None:
+def test_a_neural_weak_model_learns_in_the_demo(cli: Cli) -> None:
+    """What it knew by heart is not enough; each family that it is taught it can do."""
+    run = json.loads(cli("demo", "--questions", 40, "--json").stdout)
+    alone, taught = run["accuracy"]["weak"], run["accuracy"]["cascade"]
+    example = run["example"]
+
+    assert "trained" == run["models"]
+    assert "neural network" in run["heading"]
+    assert alone < 0.6 < taught
+    assert example["strategy"]["advice"]["title"].lower() in example["after"]
+    assert example["after"].endswith(f"Answer: {example['answer']}")
+    assert not example["before"].endswith(f"Answer: {example['answer']}")
+
+
+@pytest.mark.parametrize("models", ["trained", "simulated"])
+def test_the_demo_is_the_same_for_everybody(cli: Cli, models: str) -> None:
     """Apart from ids and times: the same questions, answers, confidences and costs."""
 
     def gist() -> list[tuple[Any, ...]]:
-        run = json.loads(cli("demo", "--questions", 25, "--json").stdout)
+        run = json.loads(cli("demo", "--models", models, "--questions", 15, "--json").stdout)
         return [
             (each["question"], each["cascade"], each["record"]["confidence"])
             for each in run["outcomes"]
@@ -250,7 +266,7 @@ def test_the_demo_is_the_same_for_everybody(cli: Cli) -> None:
 
 def test_the_demo_goes_on_where_it_left_off(cli: Cli, tmp_path: Path) -> None:
     """A second run in the same folder begins with what the first one learned."""
-    words = ("demo", "--questions", 20, "--path", tmp_path / "here", "--json")
+    words = ("demo", *SCRIPTED, "--questions", 20, "--path", tmp_path / "here", "--json")
     first, second = (json.loads(cli(*words).stdout) for _ in range(2))
 
     assert 0 < first["strategies"]["after"] == second["strategies"]["before"]
@@ -260,7 +276,7 @@ def test_the_demo_goes_on_where_it_left_off(cli: Cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("threshold", "share"), [("always_defer", 1.0), ("0", 0.0)])
 def test_the_demo_takes_any_threshold(cli: Cli, threshold: str, share: float) -> None:
     """Deferring everything and accepting everything are reported like anything else."""
-    words = ("demo", "--questions", 7, "--threshold", threshold)
+    words = ("demo", *SCRIPTED, "--questions", 7, "--threshold", threshold)
     report, run = cli(*words), json.loads(cli(*words, "--json").stdout)
 
     assert 0 == report.exit_code
