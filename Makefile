@@ -15,12 +15,12 @@ DOCS := $(wildcard tests/test_readme.py tests/test_docs.py)
 # Packs for `make bench`: recorded answers of real models, in the form `intercascade bench` reads.
 PACKS := ../shared/data
 RESULTS := benchmarks/results
-MEASURED := retrieval harm usefulness guarantee
+MEASURED := retrieval harm usefulness guarantee drift online
 
 .DEFAULT_GOAL := help
 # Two checks at once would mix their output; each uses the cores well enough alone.
 .NOTPARALLEL:
-.PHONY: help venv demo studio test lint format type docs site check bench measure lock test-floor test-newest build clean
+.PHONY: help venv demo studio test lint format type docs site check bench measure train-lab lock test-floor test-newest build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ $(READY): pyproject.toml constraints/pip.txt constraints/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY) ## Watch a cascade learn, with simulated models, no key and no network
+demo: $(READY) ## Watch a small neural model learn from a stronger one, no key and no network
 	$(BIN)/intercascade demo
 
 studio: $(READY) ## Serve the graph for LangGraph Studio, here, on http://127.0.0.1:2024
@@ -73,6 +73,14 @@ bench: $(READY) ## Replay recorded answers of real models, and write benchmarks/
 
 measure: $(READY) ## Measure retrieval, admission, ledger and thresholds (half an hour), and write benchmarks/results
 	@for name in $(MEASURED); do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+train-lab: $(READY) ## Train the lab's weak model anew (50 minutes of one core, less with CUDA), and measure it
+	@$(BIN)/python -c "import torch, safetensors" 2> /dev/null || \
+	    { echo "Training needs torch and safetensors: $(BIN)/pip install torch safetensors"; exit 1; }
+	rm -f $(RESULTS)/lab_training.jsonl
+	$(BIN)/python training/train_lab.py --minutes 50 --threads 1 --log $(RESULTS)/lab_training.jsonl \
+	    --out langchain_intercascade/lab/weak.safetensors
+	$(BIN)/python -m benchmarks.lab_model
 
 lock: $(READY) ## Resolve the constraint files anew (ARGS=--upgrade for newer versions)
 	scripts/lock $(ARGS)

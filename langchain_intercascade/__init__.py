@@ -35,13 +35,17 @@ if TYPE_CHECKING:
     from langchain_intercascade.confidence.self_consistency import SelfConsistency
     from langchain_intercascade.confidence.validity import ValidityConfidence
     from langchain_intercascade.confidence.verbalized import VerbalizedConfidence
-    from langchain_intercascade.costs import Price, Prices
+    from langchain_intercascade.config.config import Config
+    from langchain_intercascade.costs import Budget, BudgetState, Price, Prices, Spending
     from langchain_intercascade.errors import (
         BrokenStreamError,
+        BudgetExceededError,
+        CallTimeoutError,
         ConfigurationError,
         EncoderMismatchError,
         InterCascadeError,
         LessonRejectedError,
+        NoSlotError,
         RepositoryCorruptError,
         RepositoryError,
         RepositoryLockedError,
@@ -60,12 +64,15 @@ if TYPE_CHECKING:
     from langchain_intercascade.repository.qdrant import QdrantRepository
     from langchain_intercascade.repository.receipt import Receipt
     from langchain_intercascade.repository.vector_store import VectorStoreRepository
+    from langchain_intercascade.resilience.limits import Timeouts
+    from langchain_intercascade.resilience.tally import CascadeStats
     from langchain_intercascade.state import Settings
     from langchain_intercascade.strategy import Advice, Kind, State, Strategy
     from langchain_intercascade.threshold.base import ALWAYS_DEFER, FixedThreshold, Threshold
     from langchain_intercascade.threshold.calibrate import calibrate_regimes, calibrate_threshold
     from langchain_intercascade.threshold.calibrated import CalibratedThreshold
     from langchain_intercascade.threshold.file import load_thresholds, save_thresholds
+    from langchain_intercascade.threshold.levels import load_levels, save_levels
     from langchain_intercascade.threshold.monitor import RiskMonitor
     from langchain_intercascade.threshold.report import ThresholdReport
     from langchain_intercascade.threshold.self_calibrating import SelfCalibrating
@@ -77,8 +84,14 @@ _WHERE = {
     "AnswerAgreement": "agreement",
     "AutoConfidence": "confidence.auto",
     "BrokenStreamError": "errors",
+    "Budget": "costs",
+    "BudgetExceededError": "errors",
+    "BudgetState": "costs",
+    "CallTimeoutError": "errors",
     "CalibratedThreshold": "threshold.calibrated",
+    "CascadeStats": "resilience.tally",
     "ConfidenceFunction": "confidence.base",
+    "Config": "config.config",
     "ConfigurationError": "errors",
     "DecisionRecord": "record",
     "EdgeRepository": "repository.edge",
@@ -97,6 +110,7 @@ _WHERE = {
     "LearnerStats": "learning.stats",
     "LessonRejectedError": "errors",
     "LogprobConfidence": "confidence.logprobs",
+    "NoSlotError": "errors",
     "Price": "costs",
     "Prices": "costs",
     "QdrantRepository": "repository.qdrant",
@@ -110,6 +124,7 @@ _WHERE = {
     "SelfCalibrating": "threshold.self_calibrating",
     "SelfConsistency": "confidence.self_consistency",
     "Settings": "state",
+    "Spending": "costs",
     "State": "strategy",
     "Strategy": "strategy",
     "StrategyRepository": "repository.base",
@@ -117,6 +132,7 @@ _WHERE = {
     "TenantError": "errors",
     "Threshold": "threshold.base",
     "ThresholdReport": "threshold.report",
+    "Timeouts": "resilience.limits",
     "ValidityConfidence": "confidence.validity",
     "VectorStoreRepository": "repository.vector_store",
     "VerbalizedConfidence": "confidence.verbalized",
@@ -128,8 +144,10 @@ _WHERE = {
     "create_inter_cascade": "graph",
     "fit_isotonic": "confidence.recalibration",
     "fit_platt": "confidence.recalibration",
+    "load_levels": "threshold.levels",
     "load_thresholds": "threshold.file",
     "recalibrated": "confidence.recalibration",
+    "save_levels": "threshold.levels",
     "save_thresholds": "threshold.file",
     "weighted": "confidence.composition",
 }
@@ -141,8 +159,14 @@ __all__ = [
     "AnswerAgreement",
     "AutoConfidence",
     "BrokenStreamError",
+    "Budget",
+    "BudgetExceededError",
+    "BudgetState",
     "CalibratedThreshold",
+    "CallTimeoutError",
+    "CascadeStats",
     "ConfidenceFunction",
+    "Config",
     "ConfigurationError",
     "DecisionRecord",
     "EdgeRepository",
@@ -161,6 +185,7 @@ __all__ = [
     "LearnerStats",
     "LessonRejectedError",
     "LogprobConfidence",
+    "NoSlotError",
     "Price",
     "Prices",
     "QdrantRepository",
@@ -174,6 +199,7 @@ __all__ = [
     "SelfCalibrating",
     "SelfConsistency",
     "Settings",
+    "Spending",
     "State",
     "Strategy",
     "StrategyRepository",
@@ -181,6 +207,7 @@ __all__ = [
     "TenantError",
     "Threshold",
     "ThresholdReport",
+    "Timeouts",
     "ValidityConfidence",
     "VectorStoreRepository",
     "VerbalizedConfidence",
@@ -192,8 +219,10 @@ __all__ = [
     "create_inter_cascade",
     "fit_isotonic",
     "fit_platt",
+    "load_levels",
     "load_thresholds",
     "recalibrated",
+    "save_levels",
     "save_thresholds",
     "weighted",
 ]

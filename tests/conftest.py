@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 from langchain_core.runnables import Runnable
 
 from langchain_intercascade.testing.stub.server import StubServer
 
 T = TypeVar("T")
+
+# A busy machine is no fault of the code: nothing here is judged by the clock.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,15 @@ FLOORS = (
     ("agreement", "equipment"),
     ("confidence", "threshold", "repository", "costs"),
     ("learning",),
+    ("resilience",),
     ("nodes",),
     ("parts",),
     ("_events", "_face", "_parser", "_pieces", "_seal", "_trace"),
     ("walk",),
     ("graph",),
     ("chat_model",),
-    ("middleware", "testing"),
+    ("lab", "middleware", "testing"),
+    ("config",),
     ("evaluation", "studio"),
     ("serve",),
     ("cli",),
@@ -137,7 +139,11 @@ def test_the_facade_imports_nothing_eagerly() -> None:
 
 @pytest.mark.parametrize(
     ("library", "door"),
-    [("qdrant_client", "repository/qdrant.py"), ("qdrant_edge", "repository/edge.py")],
+    [
+        ("genai_prices", "costs/table.py"),
+        ("qdrant_client", "repository/qdrant.py"),
+        ("qdrant_edge", "repository/edge.py"),
+    ],
 )
 def test_an_engine_is_imported_in_one_file(library: str, door: str) -> None:
     """What an engine calls things stays behind one door."""

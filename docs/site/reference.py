@@ -23,6 +23,9 @@ ROOMS: Final = {
     "threshold": "Threshold: where is the cut?",
     "repository": "Repository: what was taught so far?",
     "learning": "Learning",
+    "costs": "Costs",
+    "resilience": "Resilience",
+    "config": "Configuration",
 }
 """The rooms of the package that have public names, with their headings on the page."""
 
