@@ -15,12 +15,12 @@ DOCS := $(wildcard tests/test_readme.py tests/test_docs.py)
 # Packs for `make bench`: recorded answers of real models, in the form `intercascade bench` reads.
 PACKS := ../shared/data
 RESULTS := benchmarks/results
-MEASURED := retrieval harm usefulness guarantee drift online
+MEASURED := retrieval harm usefulness guarantee drift online poisoning
 
 .DEFAULT_GOAL := help
 # Two checks at once would mix their output; each uses the cores well enough alone.
 .NOTPARALLEL:
-.PHONY: help venv demo studio test lint format type docs site check bench measure train-lab lock test-floor test-newest build clean
+.PHONY: help venv demo studio test lint format type docs site check bench measure fuzz train-lab lock test-floor test-newest build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench: $(READY) ## Replay recorded answers of real models, and write benchmarks/
 
 measure: $(READY) ## Measure retrieval, admission, ledger and thresholds (half an hour), and write benchmarks/results
 	@for name in $(MEASURED); do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+fuzz: $(READY) ## Attack every reader of somebody else's bytes, for ten minutes
+	$(BIN)/python -m benchmarks.fuzz --minutes 10
 
 train-lab: $(READY) ## Train the lab's weak model anew (50 minutes of one core, less with CUDA), and measure it
 	@$(BIN)/python -c "import torch, safetensors" 2> /dev/null || \

@@ -112,7 +112,7 @@ class JudgeAgreement(Agreement):
 
     def judging(self, query: str, one: str, other: str) -> Steps[bool | None]:
         """Ask once; a judge that fails cannot tell."""
-        text = prompts.JUDGE.format(query=query, one=one, other=other)
+        text = prompts.filled(prompts.JUDGE, query=query, one=one, other=other)
         prompt = [SystemMessage(prompts.JUDGE_SYSTEM), HumanMessage(text)]
         reply = yield from attempt(ask(self._judge, prompt, run_name="judge", tags=[QUIET]))
         if isinstance(reply, Fault):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
@@ -16,18 +16,45 @@ _SMALL_SHARE: Final = 0.1
 _TENTH_OF_A_CENT: Final = 0.001
 
 
+# What moves the cursor, clears the screen, or turns the direction of writing.  Whoever reviews a
+# strategy decides by what is on the screen, so what is on the screen is what there is.
+_UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\ufeff\ud800-\udfff]|\r(?!\n)"
+)
+
+
+class _Screen(Console):
+    """A console on which text from elsewhere cannot act."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """Return `text` as it is to be shown."""
+        return super().render_str(visible(text), **how)
+
+
+def visible(text: str) -> str:
+    r"""Return `text` with what a terminal would obey, or nobody would see, spelt out.
+
+    Examples:
+        >>> visible("two\nlines"), visible("\x1b[2Jgone")
+        ('two\nlines', '\\x1b[2Jgone')
+    """
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 def out() -> Console:
     """Return the console for results.
 
     Colours appear on a terminal only, and never when `NO_COLOR` is set.  Text is
-    printed as it is: brackets in a model's answer are not markup.
+    printed as it is: brackets in a model's answer are not markup, and escape sequences
+    in it do nothing.
     """
-    return Console(highlight=False, markup=False)
+    return _Screen(highlight=False, markup=False)
 
 
 def err() -> Console:
     """Return the console for progress and complaints."""
-    return Console(stderr=True, highlight=False, markup=False)
+    return _Screen(stderr=True, highlight=False, markup=False)
 
 
 def complain(error: InterCascadeError) -> None:
@@ -78,4 +105,4 @@ def sparkline(shares: list[float]) -> str:
 
 
 def _one_line(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip()
+    return visible(re.sub(r"\s+", " ", text).strip())

@@ -13,6 +13,7 @@ from langchain_core.runnables.base import RunnableBindingBase
 
 from langchain_intercascade._steps import QUIET, Fault, Steps, ask, attempt
 from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.prompts import filled
 from langchain_intercascade.reply import configuration_fault
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def asking_about(
         ConfigurationError: The model refuses every request like this one.
     """
     query, answer = clipped(evidence.query), clipped(said(evidence.weak_answer))
-    text = template.format(query=query, answer=answer)
+    text = filled(template, query=query, answer=answer)
     prompt = [SystemMessage(system), HumanMessage(text)]
     reply = yield from attempt(ask(model, prompt, run_name=name, tags=[QUIET]))
     return checked(reply, name)

@@ -24,20 +24,22 @@ LONG_DIGITS: Final = 4
 
 # What keys of common services look like, tokens of the web, and private keys.  A word after a
 # colon is a password only if it has a digit or a sign in it: "for each token: look it up".
+# Everything here is bounded, or cannot begin within itself: what is checked may be a long text
+# that was written to keep us busy.
 _SECRETS: Final = re.compile(
     r"\b(?:(?:sk|pk|rk|hf|npm)[-_]|gh[opsur]_|github_pat_|glpat-|xox[abprs]-|AIza)"
     r"[A-Za-z0-9_\-]{16,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|\beyJ[A-Za-z0-9_-]{8,1000}+\.[A-Za-z0-9_-]{8,4000}+\.|-----BEGIN [A-Z ]{0,40}PRIVATE KEY"
     r"|(?i:\b(?:password|passwd|secret|api[-_ ]?key|token)\b\s*[:=]\s*"
-    r"(?=\S*[\d@#$%^&*!])\S{4,})"
+    r"(?=\S{0,200}[\d@#$%^&*!])\S{4})"
 )
 _PERSONAL: Final = re.compile(
-    r"[\w.+-]+@[\w-]+\.[\w.]+"  # an e-mail address
+    r"(?<![\w.+-])[\w.+-]++@[\w-]{1,63}\.\w"  # an e-mail address
     # Telephone numbers: with a country's code, in American groups, or with the 0 of an area in
     # front (and some digit above 1, or it is a binary number).
-    r"|(?<!\w)\+(?=(?:\D?\D?\d){8})\d[\d ()./-]{6,}\d"
+    r"|(?<!\w)\+(?=(?:\D?\D?\d){8})\d[\d ()./-]{6,20}\d"
     r"|(?<![\w.-])(?:1[-. ])?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?![\w-])"
-    r"|(?<![\w.,-])\(?(?=[01 /()-]*[2-9])(?=(?:\D?\D?\d){8})"
+    r"|(?<![\w.,-])\(?(?=0[01 /()-]{0,30}[2-9])(?=(?:\D?\D?\d){8})"
     r"0\d{2,4}\)?[ /-]?\d{2,}(?:[ -]?\d{2,}){0,3}(?!\w)"
     # A bank account, and an American social security number.
     r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b|\b\d{3}-\d{2}-\d{4}\b"

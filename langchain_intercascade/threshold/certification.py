@@ -80,20 +80,16 @@ CHECKS: Final = (
 )
 """Most for the first, which is the best as long as the weak model stays as it is.
 
-The last asks at once whether nearly everything may be accepted.  Where confidence says little
-each further rung is one more chance to fail: with a weak model that had learned nearly all,
-a walk from three quarters down often ended before it came to what was plainly safe.
+The last asks at once whether nearly everything may be accepted: where confidence says little,
+each rung of a longer walk is one more chance to fail.
 """
 
 READY: Final = 0.85
 """A certified threshold is served once it accepts this share of what looks possible."""
 
 PATIENCE: Final = 3200
-"""Size of the sample from which on whatever is certified is served.
-
-Serving stops most of the labels, so what is poor then stays poor for very long; whoever waits
-for one more look defers as many answers again, once.
-"""
+"""Size of the sample from which on whatever is certified is served: since serving stops most
+of the labels, what is poor then stays poor for very long."""
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=0)]

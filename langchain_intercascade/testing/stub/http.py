@@ -247,7 +247,7 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     """Return the JSON object that a request has for a body."""
     try:
         body = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"We could not parse the JSON body of your request: {error}."
         raise bad_request(message) from error
     if not isinstance(body, dict):
