@@ -20,7 +20,7 @@ MEASURED := retrieval harm usefulness guarantee drift online poisoning
 .DEFAULT_GOAL := help
 # Two checks at once would mix their output; each uses the cores well enough alone.
 .NOTPARALLEL:
-.PHONY: help venv demo studio test lint format type docs site check bench measure fuzz train-lab lock test-floor test-newest build clean
+.PHONY: help venv demo studio test lint format type docs site check bench bench-lab measure fuzz train-lab lock test-floor test-newest build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,7 +71,10 @@ bench: $(READY) ## Replay recorded answers of real models, and write benchmarks/
 	$(BIN)/intercascade bench --pack $(PACKS)/p5_bbh_transfer.jsonl.gz \
 	    --json $(RESULTS)/recorded_bbh.json
 
-measure: $(READY) ## Measure retrieval, admission, ledger and thresholds (half an hour), and write benchmarks/results
+bench-lab: $(READY) ## Measure our trained pair (under 15 minutes on 2 cores), and write benchmarks/results
+	$(BIN)/python -m benchmarks.lab --jobs 2 $(ARGS)
+
+measure: $(READY) ## Measure retrieval, admission, ledger and thresholds (an hour), and write benchmarks/results
 	@for name in $(MEASURED); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 fuzz: $(READY) ## Attack every reader of somebody else's bytes, for ten minutes

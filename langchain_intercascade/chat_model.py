@@ -80,7 +80,8 @@ class InterCascade(Face, BaseChatModel):
         >>> answer = cascade.invoke("What is 2 + 2?")
         >>> answer.content, answer.response_metadata["inter_cascade"]["route"]
         ('four', 'weak')
-        >>> cascade.close()
+        >>> cascade.close()  # how many lessons are left for the next time
+        0
 
     ??? example "Override per call"
 

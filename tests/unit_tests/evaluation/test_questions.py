@@ -194,7 +194,11 @@ def test_the_first_of_several_families_counts(file: Path) -> None:
         ("q.csv", b"question,answer\na,b,c", "line 2 has more cells"),
         ("q.csv", b'question\n"a', "is not CSV"),
         ("q.jsonl.gz", b"plain", "not a whole gzipped file"),
-        ("q.jsonl.gz", gzip.compress(b'{"question": "a"}', mtime=0)[:-9], "not a whole gzipped file"),
+        (
+            "q.jsonl.gz",
+            gzip.compress(b'{"question": "a"}', mtime=0)[:-9],
+            "not a whole gzipped file",
+        ),
     ],
 )
 def test_a_file_that_is_not_what_its_name_says_is_refused(
