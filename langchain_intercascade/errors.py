@@ -47,7 +47,23 @@ class EncoderMismatchError(ConfigurationError):
     """The repository holds vectors of another encoder, even if of the same length."""
 
 
-class StrongModelError(InterCascadeError):
+class _NoAnswerError(InterCascadeError):
+    """The cascade has no answer to give, but perhaps a weak one that it had deferred."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        weak_answer: AIMessage | None = None,
+        confidence: float | None = None,
+    ) -> None:
+        """Remember what the weak model had to offer."""
+        super().__init__(message)
+        self.weak_answer = weak_answer
+        self.confidence = confidence
+
+
+class StrongModelError(_NoAnswerError):
     """The strong model failed, so the cascade has no answer to give.
 
     Attributes:
@@ -56,20 +72,8 @@ class StrongModelError(InterCascadeError):
         confidence: The weak answer's confidence, or `None` when it had none.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        weak_answer: AIMessage | None = None,
-        confidence: float | None = None,
-    ) -> None:
-        """Remember what the weak model had to offer."""
-        super().__init__(message)
-        self.weak_answer = weak_answer
-        self.confidence = confidence
 
-
-class BudgetExceededError(InterCascadeError):
+class BudgetExceededError(_NoAnswerError):
     """Asking the strong model would go beyond the budget, so the cascade has no answer to give.
 
     Attributes:
@@ -77,18 +81,6 @@ class BudgetExceededError(InterCascadeError):
             the weak model had not produced one.
         confidence: The weak answer's confidence, or `None` when it had none.
     """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        weak_answer: AIMessage | None = None,
-        confidence: float | None = None,
-    ) -> None:
-        """Remember what the weak model had to offer."""
-        super().__init__(message)
-        self.weak_answer = weak_answer
-        self.confidence = confidence
 
 
 class CallTimeoutError(InterCascadeError, TimeoutError):

@@ -25,7 +25,8 @@ from langchain_intercascade.state import (
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
-    from langchain_intercascade.parts import Model, Parts
+    from langchain_intercascade.models import Model
+    from langchain_intercascade.parts import Parts
     from langchain_intercascade.state import Body, Run, Update
 
 PUBLIC = ("messages", "record")

@@ -18,7 +18,7 @@ FLOORS = (
     ("errors", "prompts", "reply"),
     ("_steps", "record"),
     ("label", "state", "strategy"),
-    ("agreement", "equipment"),
+    ("agreement", "equipment", "models"),
     ("confidence", "threshold", "repository", "costs"),
     ("learning",),
     ("resilience",),

@@ -24,7 +24,8 @@ from langchain_intercascade.evaluation.curve import write_curve
 from langchain_intercascade.evaluation.progress import Look
 from langchain_intercascade.evaluation.progress import Progress as Book
 from langchain_intercascade.evaluation.trial import Trial
-from langchain_intercascade.parts import Parts, build_parts, name_of
+from langchain_intercascade.models import name_of
+from langchain_intercascade.parts import Parts, build_parts
 from langchain_intercascade.repository.fingerprint import fingerprinting
 from langchain_intercascade.threshold.base import ALWAYS_DEFER
 from langchain_intercascade.threshold.file import Binding, save_thresholds

@@ -17,7 +17,7 @@ from langchain_intercascade.confidence.logprobs import LogprobConfidence, read_l
 from langchain_intercascade.config.building import confidence_of, model_of, options_of
 from langchain_intercascade.costs import BUNDLED, Prices, provider_of
 from langchain_intercascade.errors import ConfigurationError
-from langchain_intercascade.parts import name_of, prepared_weak
+from langchain_intercascade.models import name_of, prepared_weak
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable

@@ -23,7 +23,7 @@ from langchain_intercascade.cli.screen import out
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.learning.pledge import reading_pledges
 from langchain_intercascade.learning.promise import Promise
-from langchain_intercascade.parts import name_of
+from langchain_intercascade.models import name_of
 from langchain_intercascade.record import Regime
 from langchain_intercascade.threshold.file import load_thresholds
 from langchain_intercascade.threshold.outlook import outlook

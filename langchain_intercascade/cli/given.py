@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain_intercascade.costs import BUNDLED, Prices
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.evaluation.streams import drawn_stream, question_of
-from langchain_intercascade.parts import as_model
+from langchain_intercascade.models import as_model
 from langchain_intercascade.testing import PRICES as SIMULATED_PRICES
 from langchain_intercascade.testing import SimulatedStrong, SimulatedWeak, problems
 from langchain_intercascade.testing.simulated.families import FAMILIES, KNOWN

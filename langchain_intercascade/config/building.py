@@ -13,7 +13,7 @@ from langchain_intercascade.confidence.verbalized import VerbalizedConfidence
 from langchain_intercascade.config.secrets import ENV, secret_in
 from langchain_intercascade.costs import Budget
 from langchain_intercascade.errors import ConfigurationError
-from langchain_intercascade.parts import as_model
+from langchain_intercascade.models import as_model
 from langchain_intercascade.testing import PRICES, SimulatedStrong, SimulatedWeak
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from langchain_intercascade.evaluation.arms import Grader
 from langchain_intercascade.evaluation.grading import grader_of
 from langchain_intercascade.evaluation.recall import RecallingModel
 from langchain_intercascade.evaluation.streams import Stream
-from langchain_intercascade.parts import DEFAULT_THRESHOLD, name_of
+from langchain_intercascade.models import name_of
+from langchain_intercascade.parts import DEFAULT_THRESHOLD
 from langchain_intercascade.repository.edge import EdgeRepository
 from langchain_intercascade.repository.embeddings import Encoder, HashingEmbeddings
 

@@ -15,7 +15,7 @@ from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.evaluation.arms import ModelFaultError
 from langchain_intercascade.evaluation.journal import Told, as_told, digest_of_prompt
 from langchain_intercascade.evaluation.timing import took
-from langchain_intercascade.parts import name_of, prepared_weak
+from langchain_intercascade.models import name_of, prepared_weak
 from langchain_intercascade.reply import configuration_fault
 
 if TYPE_CHECKING:
