@@ -138,6 +138,7 @@ class Face:
             breakers={name: breaker.state() for name, breaker in guards.breakers.items()},
             slots={name: slots.state() for name, slots in guards.slots.items()},
             lessons=self._parts.learner.stats(),
+            promise=self._parts.threshold.standings(),
         )
 
     def close(self, timeout: float | None = 0.0) -> int:

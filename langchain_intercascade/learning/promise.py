@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_intercascade._steps import Fault, Steps, attempt
@@ -142,6 +142,10 @@ class Promise(Threshold):
         since = f"The first label is of {self.since()}." if self.since() else "No label yet."
         waiting = [f"Everything is deferred: {each.reason}." for each in self._held]
         return [*waiting, *self._reading.threshold.words(), since]
+
+    def standings(self) -> Mapping[Regime, str]:
+        """Return how the promise stands, by regime, as far as this process has read."""
+        return self._reading.threshold.standings()
 
     def syncing(self) -> Steps[None]:
         """Write down what is waiting, then observe all that is new in the log, in its order."""

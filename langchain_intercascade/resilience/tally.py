@@ -13,7 +13,7 @@ from langchain_intercascade.errors import StrongModelError
 if TYPE_CHECKING:
     from langchain_intercascade._steps import Steps
     from langchain_intercascade.learning.stats import LearnerStats
-    from langchain_intercascade.record import DecisionRecord
+    from langchain_intercascade.record import DecisionRecord, Regime
     from langchain_intercascade.resilience.breaker import BreakerState
     from langchain_intercascade.resilience.slots import SlotsState
     from langchain_intercascade.state import Body, CascadeState, Run, Update
@@ -43,6 +43,8 @@ class CascadeStats:
         breakers: How the circuit breakers stand, by whom they guard.
         slots: How busy each model is that has a limit.
         lessons: What the background learner has done; `lessons.waiting` is its queue.
+        promise: How the promise of `target_risk` stands, by regime: `"cold"`, `"serving"`, or
+            `"withdrawn"` after audits contradicted it; empty where nothing is promised.
     """
 
     runs: int
@@ -56,6 +58,7 @@ class CascadeStats:
     breakers: Mapping[str, BreakerState]
     slots: Mapping[str, SlotsState]
     lessons: LearnerStats
+    promise: Mapping[Regime, str]
 
 
 class Tally:
@@ -92,6 +95,7 @@ class Tally:
         breakers: Mapping[str, BreakerState],
         slots: Mapping[str, SlotsState],
         lessons: LearnerStats,
+        promise: Mapping[Regime, str],
     ) -> CascadeStats:
         """Return what was counted, beside how others stand."""
         with self._lock:
@@ -105,6 +109,7 @@ class Tally:
             breakers=breakers,
             slots=slots,
             lessons=lessons,
+            promise=promise,
         )
 
     def _begin(self, name: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -95,6 +95,10 @@ class Threshold(ABC):
         """Say in sentences what is accepted now, and on what grounds."""
         regimes: tuple[Regime, ...] = ("plain", "augmented")
         return [_in_words(regime, self.cut(regime)) for regime in regimes]
+
+    def standings(self) -> Mapping[Regime, str]:
+        """Return how a promise stands, by regime; nothing where none is kept."""
+        return {}
 
     def recertifying(self, reason: str) -> Steps[None]:
         """Start certification anew, where there is any.

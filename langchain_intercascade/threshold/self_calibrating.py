@@ -12,7 +12,7 @@ not drift back by itself, since what was certified before speaks about another w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import Annotated, Any, Final
 
@@ -152,6 +152,10 @@ class SelfCalibrating(Threshold):
         """Return whether a regime is cold, serving or withdrawn."""
         watch = self._watches.get(regime)
         return "cold" if watch is None else watch.standing
+
+    def standings(self) -> Mapping[Regime, str]:
+        """Return the standing of each regime that occurs."""
+        return {regime: watch.standing for regime, watch in self._watches.items()}
 
     def monitor(self, regime: Regime) -> RiskMonitor:
         """Return the monitor over the audits of a regime.

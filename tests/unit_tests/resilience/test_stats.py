@@ -111,3 +111,12 @@ def test_configured_copies_are_counted_together() -> None:
         changeable.invoke(QUERY, {"configurable": {"k": 1}})
 
         assert cascade.stats().runs == 1
+
+
+def test_a_promise_shows_how_it_stands() -> None:
+    """By regime; a number promises nothing, and without strategies there is one regime."""
+    with cascade_of() as fixed, cascade_of(threshold=None, target_risk=0.1) as promising:
+        assert {} == fixed.stats().promise
+        assert {"plain": "cold", "augmented": "cold"} == promising.stats().promise
+    with cascade_of(threshold=None, target_risk=0.1, k=0) as plain:
+        assert {"plain": "cold"} == plain.stats().promise

@@ -179,6 +179,7 @@ def test_when_the_world_turns_worse_the_cut_is_withdrawn_and_stays_so() -> None:
     cuts = play(threshold, 3000, 2, risk=lambda _: 0.6)
 
     assert ("serving", "withdrawn") == (before, threshold.standing("plain"))
+    assert "withdrawn" == threshold.standings()["plain"]
     assert cuts[-1] is None
     assert "withdrawn: after" in threshold.cut("plain").origin
     learnt = threshold.state()
