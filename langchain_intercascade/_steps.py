@@ -163,6 +163,22 @@ def overheard(steps: Steps[T], heard: list[Any]) -> Steps[T]:
     What nested steps have spent on models can so be charged without each of
     them keeping books.
     """
+    return (yield from relayed(steps, heard=heard.append))
+
+
+def relayed(
+    steps: Steps[T],
+    *,
+    through: Callable[[Call], Call] = lambda call: call,
+    heard: Callable[[Any], object] = lambda _: None,
+) -> Steps[T]:
+    """Run `steps`, standing between it and whoever carries out its calls.
+
+    Args:
+        steps: What is run.
+        through: Makes of each call the one that is carried out.
+        heard: Told every reply, in order; faults are no replies.
+    """
     reply: Any = None
     error: Exception | None = None
     with closing(steps):
@@ -173,11 +189,11 @@ def overheard(steps: Steps[T], heard: list[Any]) -> Steps[T]:
                 return cast("T", end.value)
             reply = error = None
             try:
-                reply = yield call
+                reply = yield through(call)
             except Exception as failed:  # noqa: BLE001 - handed on to the steps it belongs to
                 error = failed
             else:
-                heard.append(reply)
+                heard(reply)
 
 
 def together(bodies: Sequence[Steps[T]]) -> Steps[list[T]]:

@@ -22,11 +22,9 @@ from langchain_intercascade.cli.options import (
 )
 from langchain_intercascade.cli.screen import err
 from langchain_intercascade.cli.screen import out as console
-from langchain_intercascade.costs import Prices
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.evaluation.questions import Questions, read_questions
 from langchain_intercascade.repository.edge import EdgeRepository
-from langchain_intercascade.testing import PRICES
 from langchain_intercascade.threshold.bounds import checked_delta, checked_target
 from langchain_intercascade.threshold.self_calibrating import checked_abstain
 
@@ -130,7 +128,7 @@ def calibrate(
         weak=[given.model(each, "weak") for each in weak],
         strong=None if strong is None else given.model(strong, "strong"),
         confidence=confidence,
-        prices=Prices({**PRICES, **dict(map(_price, price or ()))}),
+        prices=given.prices(price, {*weak, strong or ""}),
         target_risk=checked_target(target_risk),
         delta=checked_delta(delta),
         on_abstain=checked_abstain(on_abstain),
@@ -168,16 +166,6 @@ def _writable(option: str, path: Path) -> Path:
         msg = f"{option} {path}: name a file in a folder that exists."
         raise ConfigurationError(msg)
     return path
-
-
-def _price(text: str) -> tuple[str, tuple[float, float]]:
-    name, _, amounts = text.rpartition("=")
-    try:
-        read, written = map(float, amounts.split(","))
-    except ValueError:
-        msg = f"--price {text}: expected NAME=INPUT,OUTPUT, such as gpt-4o-mini=0.15,0.60."
-        raise ConfigurationError(msg) from None
-    return name, (read, written)
 
 
 @contextmanager

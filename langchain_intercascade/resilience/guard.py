@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from langchain_intercascade._steps import Call, Steps
+from langchain_intercascade._steps import Call, Steps, relayed
 from langchain_intercascade.errors import CallTimeoutError
 from langchain_intercascade.resilience.deadline import finished_in, pieces_in
 
@@ -102,19 +102,7 @@ class Guard:
         """Run `steps` with each of their calls within the limits; nothing comes in pieces."""
         if self.is_idle:
             return (yield from steps)
-        reply: Any = None
-        error: Exception | None = None
-        with closing(steps):
-            while True:
-                try:
-                    call = steps.send(reply) if error is None else steps.throw(error)
-                except StopIteration as end:
-                    return cast("T", end.value)
-                reply = error = None
-                try:
-                    reply = yield self._within(call)
-                except Exception as failed:  # noqa: BLE001 - handed on to the steps it belongs to
-                    error = failed
+        return (yield from relayed(steps, through=self._within))
 
     def _within(self, call: Call) -> Call:
         return Call(
