@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import sys
 from hashlib import sha256
@@ -53,6 +52,7 @@ from benchmarks.drift_streams import (
     recorded,
 )
 from benchmarks.online_streams import DELTA
+from benchmarks.recordings import DATA, is_there
 from langchain_intercascade import EdgeRepository
 from langchain_intercascade._steps import run
 from langchain_intercascade.learning.pledge import Pledge
@@ -62,9 +62,6 @@ from langchain_intercascade.threshold.base import ALWAYS_DEFER
 from langchain_intercascade.threshold.self_calibrating import AUDIT_RATE, SelfCalibrating
 
 OUT: Final = Path(__file__).parent / "results" / "drift.json"
-DATA: Final = Path(
-    os.environ.get("INTERCASCADE_DATA") or Path(__file__).parents[2] / "shared" / "data"
-)
 PACK: Final = "p9_drift.jsonl.gz"
 TARGET: Final = 0.5
 STRETCH: Final = 5000
@@ -81,8 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Play all, write the file, and print the main figures; 1 if the recordings are absent."""
     given = _given(arguments)
     file = given.data / PACK
-    if not file.is_file():
-        sys.stderr.write(f"{file} is not there; say with --data where the recordings are.\n")
+    if not is_there(file):
         return 1
     march, june, mixed = recorded(file, BEFORE, AFTER, (BEFORE[0], AFTER[1]))
     silent = [_silent(march, june, seed) for seed in _told(given.seeds, "silent")]

@@ -25,7 +25,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,15 +35,13 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_intercascade.evaluation.pack import LogprobPack, read_pack
+from benchmarks.recordings import DATA, scored
+from langchain_intercascade.evaluation.pack import LogprobPack
 from langchain_intercascade.record import versions
 from langchain_intercascade.threshold.base import ALWAYS_DEFER
 from langchain_intercascade.threshold.calibrate import calibrate_threshold
 
 OUT: Final = Path(__file__).parent / "results" / "guarantee.json"
-DATA: Final = Path(
-    os.environ.get("INTERCASCADE_DATA") or Path(__file__).parents[2] / "shared" / "data"
-)
 PACK: Final = "p1_gate_logprob_mmlu.jsonl.gz"
 
 MODELS: Final = (
@@ -86,13 +83,8 @@ class Answers(NamedTuple):
 def main(arguments: list[str] | None = None) -> int:
     """Measure, write the file, and print the main figures; 1 if the recordings are absent."""
     given = _given(arguments)
-    file = given.data / PACK
-    if not file.is_file():
-        sys.stderr.write(f"{file} is not there; say with --data where the recordings are.\n")
-        return 1
-    pack = read_pack(file)
-    if not isinstance(pack, LogprobPack):
-        sys.stderr.write(f"{file} holds no confidences.\n")
+    pack = scored(given.data / PACK)
+    if pack is None:
         return 1
     cells = list(_cells(pack, given.repeats))
     report = {

@@ -38,7 +38,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -65,14 +64,12 @@ from benchmarks.online_cells import (
 )
 from benchmarks.online_report import allowed, show, whole_summary
 from benchmarks.online_streams import DELTA, ENOUGH
-from langchain_intercascade.evaluation.pack import LogprobPack, read_pack
+from benchmarks.recordings import DATA, scored
+from langchain_intercascade.evaluation.pack import LogprobPack
 from langchain_intercascade.record import versions
 from langchain_intercascade.threshold.self_calibrating import AUDIT_RATE
 
 OUT: Final = Path(__file__).parent / "results" / "online.json"
-DATA: Final = Path(
-    os.environ.get("INTERCASCADE_DATA") or Path(__file__).parents[2] / "shared" / "data"
-)
 PACK: Final = "p1_gate_logprob_mmlu.jsonl.gz"
 SEEDS: Final = 200
 WHOLE: Final = 5
@@ -81,13 +78,8 @@ WHOLE: Final = 5
 def main(arguments: list[str] | None = None) -> int:
     """Play all, write the file, and print the main figures; 1 if the recordings are absent."""
     given = _given(arguments)
-    file = given.data / PACK
-    if not file.is_file():
-        sys.stderr.write(f"{file} is not there; say with --data where the recordings are.\n")
-        return 1
-    pack = read_pack(file)
-    if not isinstance(pack, LogprobPack):
-        sys.stderr.write(f"{file} holds no confidences.\n")
+    pack = scored(given.data / PACK)
+    if pack is None:
         return 1
     report = _report(pack, given)
     given.out.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import random
 import string
 from collections.abc import Callable, Iterator
@@ -12,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.recordings import DATA as RECORDINGS
 from langchain_intercascade.strategy import storable
 
-DATA: Final = (
-    Path(os.environ.get("INTERCASCADE_DATA") or Path(__file__).parents[2] / "shared" / "data")
-    / "adversarial"
-)
+DATA: Final = RECORDINGS / "adversarial"
 LONGEST_STEP: Final = 400
 """Characters in a step of a strategy; more is refused before any other check."""
 SECRETS: Final = 200

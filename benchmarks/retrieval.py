@@ -27,6 +27,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from benchmarks.recordings import DATA
 from benchmarks.retrieval_draws import (
     PACKS,
     Corpus,
@@ -47,7 +48,6 @@ from langchain_intercascade.repository.ranking import RELATIVE_FLOOR
 Flags: TypeAlias = "np.ndarray[tuple[Any, ...], np.dtype[np.bool_]]"
 
 OUT: Final = Path(__file__).parent / "results" / "retrieval.json"
-DATA: Final = Path(__file__).parents[2] / "shared" / "data"
 ALL: Final = 10**9
 
 # The last one is the best of ten variants that were tried on these very questions.  It masks

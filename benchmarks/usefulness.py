@@ -26,6 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.recordings import DATA
 from benchmarks.usefulness_figures import CUT, Drawn, drawn, pooled, summary
 from benchmarks.usefulness_runs import Setting, stream
 from benchmarks.usefulness_streams import Corpus, memory_corpora, transfer_corpus
@@ -35,7 +36,6 @@ from langchain_intercascade.learning.aftermath import EAGER
 from langchain_intercascade.learning.books import NEW
 from langchain_intercascade.repository import ledger
 
-DATA: Final = Path(__file__).parents[2] / "shared" / "data"
 OUT: Final = Path(__file__).parent / "results" / "usefulness.json"
 TRANSFER: Final = "p5_bbh_transfer"
 MEMORY: Final = "p6_memory_runs"
