@@ -98,7 +98,7 @@ def _unfit(needed: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     for each in needed:
         try:
             wanted = Requirement(each)
-        except InvalidRequirement:  # pragma: no cover - what a newer standard allows
+        except InvalidRequirement:  # in a form of a later standard; the installer has judged it
             continue
         have = _installed(wanted.name)
         if have is not None and not wanted.specifier.contains(have, prereleases=True):
