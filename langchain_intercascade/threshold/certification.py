@@ -54,8 +54,9 @@ from langchain_intercascade.threshold.report import ThresholdReport
 SIZES: Final = (100, 200, 400, 800, 1600, 3200, 6400)
 """Sizes of the sample at which to look; at the last, sampling is hardly a matter any more."""
 
-SHARES: Final = (0.05, 0.1, 0.15, 0.2, 0.25, 0.2, 0.05)
-"""The part of delta that each look is given; most where a threshold is likely to be found."""
+SHARES: Final = (0.05, 0.1, 0.1, 0.15, 0.25, 0.3, 0.05)
+"""The part of delta that each look is given; most at `PATIENCE`, since what is found there stays,
+and where thresholds are hard to find at all they are found there."""
 
 
 class Check(NamedTuple):
@@ -73,10 +74,10 @@ class Check(NamedTuple):
 
 
 CHECKS: Final = (
-    Check(fresh=False, start=0.1, share=0.5),
+    Check(fresh=False, start=0.1, share=0.6),
     Check(fresh=False, start=0.6, share=0.1),
-    Check(fresh=True, start=0.75, share=0.15),
-    Check(fresh=True, start=0.95, share=0.25),
+    Check(fresh=True, start=0.75, share=0.1),
+    Check(fresh=True, start=0.95, share=0.2),
 )
 """Most for the first, which is the best as long as the weak model stays as it is.
 
