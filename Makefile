@@ -15,12 +15,12 @@ DOCS := $(wildcard tests/test_readme.py tests/test_docs.py)
 # Packs for `make bench`: recorded answers of real models, in the form `intercascade bench` reads.
 PACKS := ../shared/data
 RESULTS := benchmarks/results
-MEASURED := retrieval harm usefulness guarantee drift online poisoning
+MEASURED := retrieval harm usefulness guarantee drift online poisoning gateway
 
 .DEFAULT_GOAL := help
 # Two checks at once would mix their output; each uses the cores well enough alone.
 .NOTPARALLEL:
-.PHONY: help venv demo studio test lint format type docs site check bench bench-lab measure fuzz train-lab lock test-floor test-newest build clean
+.PHONY: help venv demo studio test lint format type docs site audit check bench bench-lab measure figures pictures reliability fuzz train-lab lock test-floor test-newest build clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,24 +61,39 @@ docs: $(READY) ## Run only the code in README and docs
 site: $(READY) ## Build the documentation site into site/; broken links fail
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean --site-dir site
 
-# `test` covers the documentation too.  It comes last, so that the last line is pytest's.
-check: lint type site test ## Run all that must pass before a change is done
+audit: $(READY) ## Look the locked packages up among known vulnerabilities
+	$(BIN)/python scripts/audit
 
-bench: $(READY) ## Replay recorded answers of real models, and write benchmarks/results
+# `test` covers the documentation too.  It comes last, so that the last line is pytest's.
+check: lint type site audit test ## Run all that must pass before a change is done
+
+bench: $(READY) ## Measure our overhead, then replay recorded answers, and write benchmarks/results
+	$(BIN)/python -m benchmarks.overhead $(ARGS)
 	@ls $(PACKS)/*.jsonl.gz > /dev/null 2>&1 || { echo "No packs in $(PACKS): see docs/packs.md."; exit 1; }
 	$(BIN)/intercascade bench --pack $(PACKS)/p1_gate_logprob_mmlu.jsonl.gz --weak llama3.1-8b \
 	    --strong llama3.1-405b --threshold 0.60325 --json $(RESULTS)/recorded_mmlu.json
 	$(BIN)/intercascade bench --pack $(PACKS)/p5_bbh_transfer.jsonl.gz \
 	    --json $(RESULTS)/recorded_bbh.json
+	$(BIN)/python -m benchmarks.recorded --data $(PACKS)
 
 bench-lab: $(READY) ## Measure our trained pair (under 15 minutes on 2 cores), and write benchmarks/results
 	$(BIN)/python -m benchmarks.lab --jobs 2 $(ARGS)
+	$(BIN)/python -m benchmarks.pictures
+
+pictures: $(READY) ## Draw the pictures of the README anew, out of benchmarks/results
+	$(BIN)/python -m benchmarks.pictures
 
 measure: $(READY) ## Measure retrieval, admission, ledger and thresholds (an hour), and write benchmarks/results
 	@for name in $(MEASURED); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
-fuzz: $(READY) ## Attack every reader of somebody else's bytes, for ten minutes
-	$(BIN)/python -m benchmarks.fuzz --minutes 10
+figures: $(READY) ## Write the measured figures anew into README and docs, out of benchmarks/results
+	$(BIN)/python -m benchmarks.figures
+
+reliability: $(READY) ## Fail, kill, soak and rob a cascade (half an hour), and write benchmarks/results
+	$(BIN)/python -m benchmarks.reliability $(ARGS)
+
+fuzz: $(READY) ## Attack every reader of somebody else's bytes, for ten minutes each (two hours)
+	$(BIN)/python -m benchmarks.fuzz --minutes 130
 
 train-lab: $(READY) ## Train the lab's weak model anew (50 minutes of one core, less with CUDA), and measure it
 	@$(BIN)/python -c "import torch, safetensors" 2> /dev/null || \
