@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         InterCascadeError,
         LessonRejectedError,
         NoSlotError,
+        PanicError,
         RepositoryCorruptError,
         RepositoryError,
         RepositoryLockedError,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from langchain_intercascade.resilience.tally import CascadeStats
     from langchain_intercascade.state import Settings
     from langchain_intercascade.strategy import Advice, Kind, State, Strategy
+    from langchain_intercascade.telemetry.otel import OpenTelemetry
     from langchain_intercascade.threshold.base import ALWAYS_DEFER, FixedThreshold, Threshold
     from langchain_intercascade.threshold.calibrate import calibrate_regimes, calibrate_threshold
     from langchain_intercascade.threshold.calibrated import CalibratedThreshold
@@ -111,6 +113,8 @@ _WHERE = {
     "LessonRejectedError": "errors",
     "LogprobConfidence": "confidence.logprobs",
     "NoSlotError": "errors",
+    "OpenTelemetry": "telemetry.otel",
+    "PanicError": "errors",
     "Price": "costs",
     "Prices": "costs",
     "QdrantRepository": "repository.qdrant",
@@ -152,6 +156,9 @@ _WHERE = {
     "weighted": "confidence.composition",
 }
 
+_EXTRA = {"langchain": "agents", "opentelemetry": "otel"}
+"""The extras that bring what some names need."""
+
 __all__ = [
     "ALWAYS_DEFER",
     "Advice",
@@ -186,6 +193,8 @@ __all__ = [
     "LessonRejectedError",
     "LogprobConfidence",
     "NoSlotError",
+    "OpenTelemetry",
+    "PanicError",
     "Price",
     "Prices",
     "QdrantRepository",
@@ -234,7 +243,15 @@ def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    found = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    try:
+        found = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    except ModuleNotFoundError as absent:
+        package = f"{absent.name}".split(".", maxsplit=1)[0]
+        if package not in _EXTRA:
+            raise
+        cure = f"pip install 'langchain-intercascade[{_EXTRA[package]}]'"
+        msg = f"{name} needs {package}, which is not installed: {cure}."
+        raise ModuleNotFoundError(msg, name=absent.name) from absent
     globals()[name] = found
     return found
 

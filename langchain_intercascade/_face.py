@@ -133,13 +133,7 @@ class Face:
 
         Cheap and safe to call from any thread, at any time: a few counters are read.
         """
-        guards = self._parts.safeguards
-        return guards.tally.stats(
-            breakers={name: breaker.state() for name, breaker in guards.breakers.items()},
-            slots={name: slots.state() for name, slots in guards.slots.items()},
-            lessons=self._parts.learner.stats(),
-            promise=self._parts.threshold.standings(),
-        )
+        return self._parts.stats()
 
     def close(self, timeout: float | None = 0.0) -> int:
         """Stop learning, and give back a temporary repository.

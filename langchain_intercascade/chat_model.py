@@ -176,6 +176,9 @@ class InterCascade(Face, BaseChatModel):
     """How many calls of each model may be in flight at once: `{"weak": 64, "strong": 16}`."""
     advise: bool = False
     """Let the strong model first guide the weak one to an answer; it answers if that fails."""
+    telemetry: Any = Field(default=None, repr=False, exclude=True)
+    """Who watches, as `OpenTelemetry()` from the extra `[otel]`: spans and metrics without content;
+    nobody if `None`."""
     temperature: float | None = None
     """Passed on to both models with every call, if given; likewise the next two."""
     max_tokens: int | None = None
@@ -487,7 +490,7 @@ class InterCascade(Face, BaseChatModel):
         kwargs = {name: value for name, value in said.items() if value is not None} | kwargs
         run_id = str(scope.run_id) if scope else None
         how = replace(self._parts.run.under(settings), run_id=run_id, model_kwargs=kwargs)
-        return how, scope.config() if scope else {}
+        return how, scope.config(run_manager) if scope else {}
 
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any

@@ -70,6 +70,7 @@ from langchain_intercascade.repository.retrieval import Floors
 from langchain_intercascade.resilience.safeguards import Safeguards
 from langchain_intercascade.state import MAX_K, Body, Learning, Run
 from langchain_intercascade.strategy import checked_tenant
+from langchain_intercascade.telemetry.observer import Observer, observer_of
 from langchain_intercascade.threshold.base import (
     FixedThreshold,
     Threshold,
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
     from langchain_intercascade.confidence.base import ConfidenceFunction
     from langchain_intercascade.costs import Price
     from langchain_intercascade.repository.base import StrategyRepository
+    from langchain_intercascade.resilience.tally import CascadeStats
     from langchain_intercascade.threshold.watch import OnAbstain
 
 DEFAULT_THRESHOLD = 0.9
@@ -147,6 +149,7 @@ class Options(TypedDict, total=False):
     tool_calls: Any
     strategies_with_tools: bool
     advise: bool
+    telemetry: Observer | None
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,16 @@ class Parts:
     threshold: Threshold
     weak_model: str
     strong_model: str
+
+    def stats(self) -> CascadeStats:
+        """Return what was done so far, and how breakers, limits and the learner stand."""
+        guards = self.safeguards
+        return guards.tally.stats(
+            breakers={name: breaker.state() for name, breaker in guards.breakers.items()},
+            slots={name: slots.state() for name, slots in guards.slots.items()},
+            lessons=self.learner.stats(),
+            promise=self.threshold.standings(),
+        )
 
 
 def build_parts(
@@ -213,6 +226,7 @@ def build_parts(
     tool_calls: Any = "defer",
     strategies_with_tools: bool = False,
     advise: bool = False,
+    telemetry: Observer | None = None,
     learner: Learner | None = None,
     accounts: Accounts | None = None,
     safeguards: Safeguards | None = None,
@@ -222,7 +236,13 @@ def build_parts(
     Raises:
         ConfigurationError: Something can never work as configured.
     """
-    guards = safeguards or Safeguards(timeouts=timeouts, max_concurrency=max_concurrency)
+    observer = observer_of(telemetry)
+    table = prices if isinstance(prices, Prices) else Prices(prices, table=BUNDLED)
+    guards = safeguards or Safeguards(
+        timeouts=timeouts,
+        max_concurrency=max_concurrency,
+        watched=None if observer is None else partial(observer.model, prices=table),
+    )
     given_weak = as_model(weak, "weak")
     scored_by = guards.model(given_weak, "confidence", "weak")
     scorer = as_confidence(confidence).bound_to(scored_by)
@@ -230,7 +250,6 @@ def build_parts(
     strong_runnable = as_model(strong, "strong")
     teacher = as_model(distiller, "distiller") if distiller else terminal(strong_runnable)
     weak_runnable = prepared_weak(given_weak, *_needs(scorer, for_tools))
-    table = prices if isinstance(prices, Prices) else Prices(prices, table=BUNDLED)
     where = repository if repository is not None else _temporary_repository()
     weak_model, strong_model = name_of(weak_runnable), name_of(terminal(strong_runnable))
     provider = provider_of(terminal(strong_runnable))
@@ -295,7 +314,11 @@ def build_parts(
     storing = Storing(where, admitting, guarding)
     frugal = thrifty(distilling, where, accounts)
     learning_one = learning_by(frugal, storing, accounts)
-    learner = learner or Learner(learning_one, where)
+    if observer is not None:
+        learning_one = observer.lesson(learning_one)
+    learner = learner or Learner(
+        learning_one, where, around=None if observer is None else observer.work
+    )
     upkeep = Upkeep(where, floors, learner, max_strategies=_checked_cap(max_strategies))
     aftermath = Aftermath(
         where,
@@ -370,9 +393,14 @@ def build_parts(
     )
     nodes = _accounted(nodes, accounts, estimate)
     nodes = Nodes(**{n: guards.tally.counted(n, body) for n, body in nodes._asdict().items()})
-    return Parts(
+    if observer is not None:
+        nodes = Nodes(**{n: observer.node(n, body) for n, body in nodes._asdict().items()})
+    parts = Parts(
         nodes, run, where, learner, aftermath, accounts, guards, cut, weak_model, strong_model
     )
+    if observer is not None:
+        observer.watch(parts)
+    return parts
 
 
 def _needs(*scorers: ToolCallPolicy | ConfidenceFunction) -> tuple[bool, int]:

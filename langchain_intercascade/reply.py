@@ -21,7 +21,7 @@ def flaw(message: AIMessage) -> tuple[Literal["refused", "incomplete"], str] | N
         `"refused"` for a refusal or a filtered reply, `"incomplete"` for an
         empty, cut off or malformed one, each with the reason in words.
     """
-    finish = _finish_reason(message)
+    finish = finish_reason(message)
     if finish in _REFUSED or message.additional_kwargs.get("refusal"):
         return "refused", f"it was refused or filtered ({finish or 'refusal'})"
     if finish in _CUT_OFF:
@@ -31,6 +31,20 @@ def flaw(message: AIMessage) -> tuple[Literal["refused", "incomplete"], str] | N
     if not message.text.strip() and not message.tool_calls:
         return "incomplete", "it is empty"
     return None
+
+
+def finish_reason(message: AIMessage) -> str:
+    """Return why the model stopped, as it says itself, in small letters; may be empty.
+
+    Examples:
+        >>> finish_reason(AIMessage("4", response_metadata={"done_reason": "STOP"}))
+        'stop'
+    """
+    metadata = message.response_metadata
+    found = (
+        metadata.get("finish_reason") or metadata.get("stop_reason") or metadata.get("done_reason")
+    )
+    return str(found or "").lower()
 
 
 def said(message: AIMessage | None) -> str:
@@ -105,11 +119,3 @@ def _is_text(message: BaseMessage) -> bool:
     if isinstance(message.content, str):
         return True
     return all(isinstance(block, str) or block.get("type") == "text" for block in message.content)
-
-
-def _finish_reason(message: AIMessage) -> str:
-    metadata = message.response_metadata
-    found = (
-        metadata.get("finish_reason") or metadata.get("stop_reason") or metadata.get("done_reason")
-    )
-    return str(found or "").lower()

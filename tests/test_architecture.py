@@ -22,6 +22,7 @@ FLOORS = (
     ("confidence", "threshold", "repository", "costs"),
     ("learning",),
     ("resilience",),
+    ("telemetry",),
     ("nodes",),
     ("parts",),
     ("_events", "_face", "_parser", "_pieces", "_seal", "_trace"),

@@ -16,7 +16,10 @@ import langchain_intercascade
 HEAVY = ("langgraph", "langchain_core", "qdrant_client", "qdrant_edge", "numpy", "scipy")
 
 # What an extra brings.  A module that needs one may fail to import without it, for no other reason.
-EXTRAS = {"langchain", "rich", "typer"}
+EXTRAS = {
+    *("fastapi", "langchain", "opentelemetry", "prometheus_client", "rich", "starlette", "typer"),
+    "uvicorn",
+}
 
 MODULES = sorted(
     module.name
@@ -76,3 +79,15 @@ def missing_when_importing(name: str) -> str | None:
 def test_a_module_imports_or_lacks_an_extra(name: str) -> None:
     """Docstring examples in a module that cannot be imported are skipped; this is why one may."""
     assert missing_when_importing(name) in {None, *EXTRAS}
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "extra"),
+    [("OpenTelemetry", "opentelemetry", "otel"), ("InterCascadeMiddleware", "langchain", "agents")],
+)
+def test_a_name_without_its_extra_says_how_to_get_it(name: str, package: str, extra: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from langchain_intercascade import {name}"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    cure = f"{name} needs {package}, which is not installed: pip install 'langchain-intercascade"
+    assert f"{cure}[{extra}]'." in run.stderr

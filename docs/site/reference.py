@@ -25,6 +25,7 @@ ROOMS: Final = {
     "learning": "Learning",
     "costs": "Costs",
     "resilience": "Resilience",
+    "telemetry": "Telemetry",
     "config": "Configuration",
 }
 """The rooms of the package that have public names, with their headings on the page."""

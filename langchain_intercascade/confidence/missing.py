@@ -33,4 +33,5 @@ class MissingConfidence:
                 PATIENCE,
                 self._method,
                 score.reason,
+                extra={"event": "confidence_missing", "method": self._method},
             )

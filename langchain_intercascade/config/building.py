@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from langchain_intercascade.config.config import Config
     from langchain_intercascade.config.tables import ModelTable
     from langchain_intercascade.repository.base import StrategyRepository
+    from langchain_intercascade.telemetry.observer import Observer
 
 SIMULATED: Final = "simulated"
 """The word for a simulated model, where the name of a real one could stand."""
@@ -65,6 +66,7 @@ def options_of(config: Config) -> dict[str, Any]:
     told["distiller"] = config.distiller and model_of(config, "distiller")
     told["threshold"] = config.threshold_file or config.threshold
     told["confidence"] = config.confidence and confidence_of(config)
+    told["telemetry"] = config.telemetry and telemetry_of(config)
     return {name: value for name, value in told.items() if value is not None} | _money(config)
 
 
@@ -144,6 +146,23 @@ def confidence_of(config: Config) -> ConfidenceFunction:
         told = ", ".join(params) or "no arguments"
         msg = f"{where}={name!r} does not take {told}: {error}."
         raise ConfigurationError(msg) from error
+
+
+def telemetry_of(config: Config) -> Observer:
+    """Return who watches, and tells OpenTelemetry's global providers.
+
+    Raises:
+        ConfigurationError: The extra is not installed.
+    """
+    try:
+        from langchain_intercascade.telemetry.otel import OpenTelemetry  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        msg = (
+            f"{config.where('telemetry')}={config.telemetry!r} needs the extra: "
+            "pip install 'langchain-intercascade[otel]'."
+        )
+        raise ConfigurationError(msg) from error
+    return OpenTelemetry()
 
 
 def repository_of(config: Config) -> StrategyRepository:

@@ -123,6 +123,7 @@ class Config(Table):
     on_strong_error: Literal["raise", "weak"] | None = Field(
         default=None, description='"raise" or "weak"'
     )
+    telemetry: Literal["opentelemetry"] | None = Field(default=None, description='"opentelemetry"')
     timeouts: Timeouts = Field(default=Timeouts(), description="a table of seconds by role")
     prices: dict[str, tuple[Dollars, Dollars]] = Field(
         default_factory=dict,

@@ -41,10 +41,17 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Work other than lessons: what it is, in words without content, and how it is done."""
+    """Work other than lessons.
+
+    Attributes:
+        what: What it is, in words without content.
+        steps: Makes the steps that do it.
+        run_id: The run that it is about; empty if it is about no one run.
+    """
 
     what: str
     steps: Callable[[], Steps[object]]
+    run_id: str = ""
 
 
 class Jobs:

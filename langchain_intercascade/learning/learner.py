@@ -9,6 +9,7 @@ lesson is learned by the one that holds its lease (see `leases`).
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import logging
 import os
@@ -16,8 +17,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from langchain_intercascade._steps import Fault, Steps, attempt, run
 from langchain_intercascade.errors import ConfigurationError
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
     from langchain_intercascade.repository.base import StrategyRepository
 
 logger = logging.getLogger(__name__)
+
+Around: TypeAlias = "Callable[[str, str, Steps[object]], Steps[object]]"
+"""Makes of what a piece of work is, its run's id, and its steps the steps that are carried out."""
 
 CAPACITY: Final = 1000
 """Lessons that may wait in memory; further ones wait in the repository."""
@@ -86,6 +91,7 @@ class Learner:
         task_capacity: int = TASKS,
         backoff: float = BACKOFF,
         lease: float = LEASE_SECONDS,
+        around: Around | None = None,
     ) -> None:
         """Learn with `learn`, which distils, admits and stores one pending lesson.
 
@@ -98,6 +104,7 @@ class Learner:
             task_capacity: Pieces of other work that may wait in memory.
             backoff: Seconds before a second try.
             lease: Seconds for which a lesson is claimed; longer than learning one can take.
+            around: Stands around other work, if somebody watches; see `telemetry`.
 
         Raises:
             ConfigurationError: `capacity` is less than 1.
@@ -106,6 +113,7 @@ class Learner:
         self._repository = repository
         self._backoff = backoff
         self._lease = lease
+        self._around = around
         self._number = next_number()
         self._agenda = Agenda(
             capacity=capacity, task_capacity=task_capacity, lists=repository.lists
@@ -149,7 +157,7 @@ class Learner:
         """
         return run(self._looking(tenant, after=None))
 
-    def do(self, what: str, steps: Callable[[], Steps[object]]) -> bool:
+    def do(self, what: str, steps: Callable[[], Steps[object]], *, run_id: str = "") -> bool:
         """Run `steps` in the background, after the lessons; say whether there was room.
 
         For what nobody waits for and nothing depends on: it is not written down anywhere, it
@@ -158,9 +166,10 @@ class Learner:
         Args:
             what: What it is, for logs and traces; it must not quote content.
             steps: Makes the steps, in the worker.
+            run_id: The run that it is about; empty if it is about no one run.
         """
         with self._changed:
-            accepted = not self._draining and self._agenda.add_task(Task(what, steps))
+            accepted = not self._draining and self._agenda.add_task(Task(what, steps, run_id))
             if accepted:
                 self._wake()
             return accepted
@@ -174,9 +183,9 @@ class Learner:
             timeout: Seconds to wait at most; for ever if `None`.
         """
         with self._changed:
-            return self._changed.wait_for(
-                lambda: self._agenda.is_done and self._busy is None, timeout
-            )
+            if not (self._closed or self._agenda.is_done):
+                self._wake()  # there may have been no thread to be had
+            return self._changed.wait_for(self._rests, timeout) and self._agenda.is_done
 
     def close(self, timeout: float | None = EXIT_PATIENCE, *, drain: float | None = 0.0) -> int:
         """Stop after the lesson in progress; the others stay pending in the repository.
@@ -192,7 +201,7 @@ class Learner:
         """
         with self._changed:
             self._draining = True
-            self._changed.wait_for(lambda: self._agenda.is_done and self._busy is None, drain)
+            self._changed.wait_for(self._rests, drain)
             self._closed = True
             left, self._set_back = self._agenda.left + self._set_back, 0
             self._agenda.clear()
@@ -230,22 +239,46 @@ class Learner:
             # so that it runs before the repository, opened earlier, gives back its files.
             atexit.register(_close, weakref.ref(self))
             self._awaited_at_exit = True
-        self._worker = threading.Thread(
-            target=self._work, name="inter-cascade-learner", daemon=True
-        )
-        self._worker.start()
+        worker = threading.Thread(target=self._work, name="inter-cascade-learner", daemon=True)
+        try:
+            worker.start()
+        except RuntimeError as error:  # there are too many threads, or the interpreter is going
+            told = type(error).__name__
+            logger.warning(
+                "No thread could be started to learn in (%s). What waits goes on waiting, for the "
+                "next lesson or `flush`.",
+                told,
+                extra={"event": "learning_not_started", "error": told},
+            )
+        else:
+            self._worker = worker
+
+    def _rests(self) -> bool:
+        """Say whether nothing is done and nothing will be; called with the lock held."""
+        return self._busy is None and (self._worker is None or self._agenda.is_done)
 
     def _work(self) -> None:
-        while (work := self._take()) is not None:
-            try:
-                outcome = run(attempt(self._carrying_out(work)), _trace_of(work))
-            except ConfigurationError as error:
-                # Nobody is there to raise it to; a lesson stays pending.
-                outcome = Fault(error)
+        try:
+            while (work := self._take()) is not None:
+                outcome = self._outcome(work)
+                with self._changed:
+                    self._count(work, outcome)
+                    self._busy = None
+                    self._changed.notify_all()
+        finally:
             with self._changed:
-                self._count(work, outcome)
-                self._busy = None
-                self._changed.notify_all()
+                if self._busy is not None:  # somebody has ended the thread, and not by an error
+                    self._worker = self._busy = None
+                    self._changed.notify_all()
+
+    def _outcome(self, work: Job | Task) -> object:
+        """Carry out `work`; nobody is there to raise anything to, and a lesson stays pending."""
+        try:
+            return run(attempt(self._carrying_out(work)), _trace_of(work))
+        except ConfigurationError as error:
+            return Fault(error)
+        except asyncio.CancelledError:  # a client has given up a call of its own accord
+            return Fault(CancelledError())
 
     def _take(self) -> Job | Task | None:
         """Wait for something to do; `None` ends the worker, after some idle time or on close."""
@@ -263,7 +296,10 @@ class Learner:
 
     def _carrying_out(self, work: Job | Task) -> Steps[object]:
         if isinstance(work, Task):
-            return (yield from work.steps())
+            steps = work.steps()
+            if self._around is not None:
+                steps = self._around(work.what, work.run_id, steps)
+            return (yield from steps)
         if not work.strategy_id:
             with self._changed:
                 after = self._agenda.begin_look(work.tenant)
@@ -330,10 +366,25 @@ class Learner:
         failed = isinstance(outcome, Fault)
         if isinstance(work, Task):
             if failed:
-                logger.warning("Background work failed (%s): %s.", work.what, outcome)
+                told = {"work": work.what, "run_id": work.run_id, "error": str(outcome)}
+                logger.warning(
+                    "Background work failed (%s): %s.",
+                    work.what,
+                    told["error"],
+                    extra={"event": "background_work_failed", **told},
+                )
             self._stats = self._stats.plus(**{"task_errors" if failed else "tasks": 1})
         elif failed:
-            logger.warning("Learning strategy %s failed: %s.", work.strategy_id, outcome)
+            logger.warning(
+                "Learning strategy %s failed: %s.",
+                work.strategy_id,
+                str(outcome),  # not the fault itself, which quotes the error's message
+                extra={
+                    "event": "learning_failed",
+                    "strategy_id": work.strategy_id,
+                    "error": str(outcome),
+                },
+            )
             self._stats = self._stats.plus(errors=1)
             self._try_again(work, wait=True)
         elif isinstance(outcome, Learned):
@@ -390,6 +441,8 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no forks
 def _trace_of(work: Job | Task) -> RunnableConfig:
     if isinstance(work, Task):
         metadata = {"inter_cascade_work": work.what}
+        if work.run_id:
+            metadata["inter_cascade_run_id"] = work.run_id
         return {"run_name": "inter_cascade_background", "metadata": metadata}
     metadata = {"inter_cascade_strategy_id": work.strategy_id}
     return {"run_name": "inter_cascade_learning", "metadata": metadata}

@@ -92,7 +92,11 @@ class Promise(Threshold):
             self._next_look = self._clock() + PATIENCE
         looked = yield from attempt(self._looking())
         if isinstance(looked, Fault):
-            logger.warning("The log of labels is out of reach (%s); nothing new is known.", looked)
+            logger.warning(
+                "The log of labels is out of reach (%s); nothing new is known.",
+                str(looked),
+                extra={"event": "labels_out_of_reach", "error": str(looked)},
+            )
 
     def meeting(self, role: ModelRole, name: str) -> Steps[None]:
         """Start certification anew if a model answers under another name than before.
@@ -110,7 +114,9 @@ class Promise(Threshold):
         written = yield from attempt(self.syncing())
         if isinstance(written, Fault):
             logger.warning(
-                "Another model answers, and that cannot be written down (%s); deferring.", written
+                "Another model answers, and that cannot be written down (%s); deferring.",
+                str(written),
+                extra={"event": "renaming_not_written", "role": role, "error": str(written)},
             )
 
     def observe(self, label: Label) -> None:

@@ -7,27 +7,36 @@ and the records cannot differ.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
+from langchain_intercascade._steps import overheard
+from langchain_intercascade.confidence.base import paid_for
 from langchain_intercascade.errors import BudgetExceededError
 from langchain_intercascade.learning.leases import releasing
 from langchain_intercascade.nodes.distill_strategy import Distilled
 from langchain_intercascade.record import amended, stamped
+from langchain_intercascade.resilience.tally import is_last
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
     from langchain_intercascade._steps import Steps
     from langchain_intercascade.costs import Accounts, Allowance, StrongEstimate
-    from langchain_intercascade.record import DecisionRecord
+    from langchain_intercascade.record import DecisionRecord, Role
     from langchain_intercascade.repository.base import StrategyRepository
     from langchain_intercascade.state import Body, CascadeState, Run, Update
     from langchain_intercascade.strategy import Strategy
 
 Distil: TypeAlias = "Callable[[Strategy], Steps[Distilled]]"
 
-LAST: Final = "store"
-"""The node that a deferred query ends with."""
+_ROLES: Final[dict[str, Role]] = {
+    "weak_generate": "weak",
+    "confidence_gate": "confidence",
+    "strong_generate": "strong",
+    "distill_strategy": "distill",
+    "store": "replay",
+}
+"""To which role a node's calls are put down if the node does not come to tell them apart."""
 
 
 def accounted(name: str, body: Body, accounts: Accounts) -> Body:
@@ -40,17 +49,19 @@ def accounted(name: str, body: Body, accounts: Accounts) -> Body:
     """
 
     def counting(state: CascadeState, run: Run) -> Steps[Update]:
+        heard: list[Any] = []
         done = False
         try:
-            update = yield from body(state, run)
+            update = yield from overheard(body(state, run), heard)
             if "record" in update:
+                heard.clear()  # it is all in the record
                 accounts.charge(state["record"]["usage"], update["record"])
             done = True
         finally:
             if not done:  # an error, or nobody waits any more
-                accounts.lost(state["record"])
+                accounts.lost(state["record"], _ROLES[name], paid_for(heard))
         record: DecisionRecord = update.get("record") or state["record"]
-        if name == LAST or (name == "confidence_gate" and record["route"] == "weak"):
+        if is_last(name, record):
             accounts.answered(record)
         return update
 

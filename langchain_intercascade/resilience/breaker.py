@@ -107,6 +107,7 @@ class Breaker:
                 self._of,
                 self._failures,
                 resting,
+                extra={"event": "breaker_opened", "breaker": self._of, "seconds": resting},
             )
 
     def state(self) -> BreakerState:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from langchain_intercascade.resilience.breaker import Breaker
@@ -20,6 +20,9 @@ Purpose: TypeAlias = Literal[
     "weak", "strong", "retrieval", "confidence", "advise", "distill", "replay", "audit"
 ]
 """What a call is for."""
+
+Watching: TypeAlias = "Callable[[Runnable[Any, AIMessage], Purpose], Runnable[Any, AIMessage]]"
+"""Returns a model, as it is called for a purpose, with somebody watching."""
 
 WEAK_FAILURES: Final = 5
 """Failures of the weak model in a row after which it is left alone.
@@ -46,8 +49,16 @@ class Safeguards:
         max_concurrency: Any = None,
         weak: Breaker | None = None,
         repository: Breaker | None = None,
+        watched: Watching | None = None,
     ) -> None:
         """Set them up; see `Timeouts` and `limits_of`.
+
+        Args:
+            timeouts: How long a call may take, by what it is for.
+            max_concurrency: How many calls of a model may be in flight at once.
+            weak: Leaves a failing weak model alone.
+            repository: Leaves a failing repository alone.
+            watched: Stands around each model, if somebody watches; see `telemetry`.
 
         Raises:
             ConfigurationError: One of them cannot be used.
@@ -63,6 +74,7 @@ class Safeguards:
             "repository": repository or Breaker(of="repository"),
         }
         self.tally = Tally()
+        self._watched = watched
 
     def guard(self, purpose: Purpose, pool: Pool | None = None) -> Guard:
         """Return what a call for `purpose` keeps to; `pool` says of which model it is one."""
@@ -77,4 +89,5 @@ class Safeguards:
         self, model: Runnable[Any, AIMessage], purpose: Purpose, pool: Pool
     ) -> Runnable[Any, AIMessage]:
         """Return `model` as it is called for `purpose`; itself if there is nothing to keep to."""
-        return guarded(model, self.guard(purpose, pool))
+        found = guarded(model, self.guard(purpose, pool))
+        return found if self._watched is None else self._watched(found, purpose)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Mapping
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from langchain_intercascade.resilience.slots import SlotsState
     from langchain_intercascade.state import Body, CascadeState, Run, Update
 
+logger = logging.getLogger(__name__)
+
 FIRST: Final = "retrieve_strategies"
 """The node that a run begins with."""
 
-_LAST: Final = "store"
+LAST: Final = "store"
+"""The node that a deferred query ends with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,8 @@ class CascadeStats:
         accepted: Runs that ended with a weak answer that the gate accepted, perhaps with guidance.
         deferred: Runs that ended with a strong answer, or with one in its place.
         degraded: Of these, weak answers that stood in for strong ones.
-        failed: Runs that ended with an error, or were given up by the caller.
+        failed: Runs that ended with an error, or were given up by the caller. One that was given
+            up in the moment between two nodes is in `runs` only.
         in_flight: Runs at work in a node at this moment.
         reasons: How often each reason of a decision record was given.
         faults: Faults that were survived, and errors that were not: by node, and by the type of
@@ -120,18 +125,24 @@ class Tally:
     def _end(
         self, name: str, state: CascadeState, update: Update | None, error: Exception | None
     ) -> None:
-        before = len(state["record"]["faults"]) if "record" in state else 0
+        # What a thread still holds of its turn before is no part of this run.
+        before = len(state["record"]["faults"]) if "record" in state and name != FIRST else 0
         with self._lock:
             self._runs["in_flight"] -= 1
             if update is None:
                 self._runs["failed"] += 1
                 self._fault(name, _cause(error))
-                return
-            record: DecisionRecord = update.get("record") or state["record"]
-            for each in record["faults"][before:]:
-                self._fault(each["where"], each["error"])
-            if name == _LAST or (name == "confidence_gate" and record["route"] == "weak"):
+            else:
+                record: DecisionRecord = update.get("record") or state["record"]
+                for each in record["faults"][before:]:
+                    self._fault(each["where"], each["error"])
+                if not is_last(name, record):
+                    return
                 self._answered(record)
+        if update is None:
+            _log_failed(name, state, _cause(error))
+        else:
+            _log_answered(record)
 
     def _answered(self, record: DecisionRecord) -> None:
         accepted = record["route"] == "weak" and not record["degraded"]
@@ -142,6 +153,38 @@ class Tally:
     def _fault(self, where: str, kind: str | None) -> None:
         if kind is not None:
             self._faults.setdefault(where, Counter())[kind] += 1
+
+
+def _log_answered(record: DecisionRecord) -> None:
+    logger.info(
+        "Run %s was answered by the %s model (%s).",
+        record["run_id"],
+        record["route"],
+        record["reason"],
+        extra={
+            "event": "run_answered",
+            "run_id": record["run_id"],
+            "route": record["route"],
+            "reason": record["reason"],
+        },
+    )
+
+
+def _log_failed(name: str, state: CascadeState, kind: str | None) -> None:
+    run_id = state["record"]["run_id"] if "record" in state and name != FIRST else ""
+    error = kind or "abandoned"
+    logger.info(
+        "Run %s ended in %s without an answer (%s).",
+        run_id,
+        name,
+        error,
+        extra={"event": "run_failed", "run_id": run_id, "node": name, "error": error},
+    )
+
+
+def is_last(name: str, record: DecisionRecord) -> bool:
+    """Say whether a run with this `record` ends with the node `name`."""
+    return name == LAST or (name == "confidence_gate" and record["route"] == "weak")
 
 
 _COUNTS: Final = ("runs", "accepted", "deferred", "degraded", "failed", "in_flight")

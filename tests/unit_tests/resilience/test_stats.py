@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from langchain_core.messages import BaseMessage
-from langchain_core.runnables import ConfigurableField
+from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.runnables import ConfigurableField, RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
 
 from langchain_intercascade import StrongModelError
+from langchain_intercascade.graph import build_graph
 from langchain_intercascade.testing import Reply, ScriptedChatModel
 from tests.cascades import (
     QUERY,
@@ -77,6 +79,18 @@ def test_a_repository_that_is_down_shows(host: Host) -> None:
 
     assert stats.breakers["repository"].circuit == "open"
     assert stats.faults["retrieve_strategies"] == {"RepositoryError": 3, "CircuitOpen": 1}
+
+
+def test_faults_of_every_turn_of_a_thread_are_counted() -> None:
+    """A thread still holds the record of its last turn, faults included."""
+    thread: RunnableConfig = {"configurable": {"thread_id": "one"}}
+    with FlakyRepository("search") as repository, cascade_of(repository=repository) as cascade:
+        graph = build_graph(cascade._parts).compile(checkpointer=InMemorySaver())  # noqa: SLF001 - with a checkpointer
+        for _ in range(2):
+            graph.invoke({"messages": [HumanMessage(QUERY)]}, thread)
+        faults = cascade.stats().faults
+
+    assert faults["retrieve_strategies"] == {"RepositoryError": 2}
 
 
 def test_a_run_that_is_given_up_is_not_in_flight_for_ever() -> None:
