@@ -24,7 +24,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import ExitStack, aclosing, closing, contextmanager
+from contextlib import ExitStack, aclosing, closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
@@ -34,7 +34,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_executor_for_config
 from langchain_core.runnables.utils import gather_with_concurrency
 
-from langchain_intercascade.errors import BrokenStreamError, ConfigurationError
+from langchain_intercascade.errors import BrokenStreamError, ConfigurationError, PanicError
 
 QUIET: Final = "nostream"
 """Tag of runs that no user may see while they go on; LangGraph knows it too."""
@@ -151,10 +151,50 @@ def attempt(steps: Steps[T]) -> Steps[T | Fault]:
     """
     try:
         return (yield from steps)
-    except ConfigurationError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the boundary described above; never silent
-        return Fault(error)
+    except BaseException as error:  # noqa: BLE001 - the boundary described above; never silent
+        return _kept(error)
+
+
+def attempted(call: Callable[[], T]) -> T | Fault:
+    """Return what `call` returns, or its failure as `attempt` does, where nobody has to wait.
+
+    Examples:
+        >>> attempted(lambda: 1 + 1), str(attempted(lambda: 1 / 0))
+        (2, 'ZeroDivisionError')
+    """
+    try:
+        return call()
+    except BaseException as error:  # noqa: BLE001 - as in `attempt`
+        return _kept(error)
+
+
+def _kept(error: BaseException) -> Fault:
+    """Return `error` as a value, unless it has to be raised."""
+    failed = failure(error)
+    if failed is None or isinstance(failed, ConfigurationError):
+        raise error
+    return Fault(failed)
+
+
+def failure(error: BaseException | None) -> Exception | None:
+    """Return `error` if somebody has failed; `None` if it is a cancellation, or the end.
+
+    The panic of a library written in Rust is a failure, though it is no `Exception`: its class
+    can neither be imported nor be told by its base, only by its name.
+
+    Examples:
+        >>> failure(KeyboardInterrupt()) is None
+        True
+        >>> failure(type("PanicException", (BaseException,), {})())
+        PanicError('a library panicked in the middle of a call')
+    """
+    if isinstance(error, Exception):
+        return error
+    if type(error).__name__ != "PanicException":
+        return None
+    panic = PanicError("a library panicked in the middle of a call")
+    panic.__cause__ = error
+    return panic
 
 
 def overheard(steps: Steps[T], heard: list[Any]) -> Steps[T]:
@@ -224,8 +264,8 @@ def _all(calls: Sequence[Call], base: RunnableConfig) -> list[Any]:
     def reply(call: Call) -> Any:
         try:
             return call.blocking(base)
-        except Exception as error:  # noqa: BLE001 - raised again in the body that called
-            return Fault(error)
+        except BaseException as error:  # noqa: BLE001 - raised again in the body that called
+            return _raised_later(error)
 
     if len(calls) == 1:
         return [reply(calls[0])]
@@ -239,10 +279,17 @@ async def _aall(calls: Sequence[Call], base: RunnableConfig) -> list[Any]:
     async def reply(call: Call) -> Any:
         try:
             return await call.awaited(base)
-        except Exception as error:  # noqa: BLE001 - raised again in the body that called
-            return Fault(error)
+        except BaseException as error:  # noqa: BLE001 - raised again in the body that called
+            return _raised_later(error)
 
     return await gather_with_concurrency(base.get("max_concurrency"), *map(reply, calls))
+
+
+def _raised_later(error: BaseException) -> Fault:
+    failed = failure(error)
+    if failed is None:
+        raise error
+    return Fault(failed)
 
 
 def _unwrapped(reply: Any) -> Any:
@@ -319,13 +366,14 @@ async def astream(
 class _Body(Generic[T]):
     """A body on its way: what it will be told next, and its value at the end."""
 
-    __slots__ = ("_error", "_steps", "reply", "value")
+    __slots__ = ("_error", "_pieces", "_steps", "reply", "value")
 
     value: T
 
     def __init__(self, steps: Steps[T]) -> None:
         self._steps = steps
         self._error: Exception | None = None
+        self._pieces: Sequence[Any] = ()
         self.reply: Any = None
 
     def advance(self) -> Call | None:
@@ -338,16 +386,31 @@ class _Body(Generic[T]):
             self.value = end.value
             return None
 
-    @contextmanager
-    def answering(self, pieces: Sequence[Any] = ()) -> Iterator[None]:
-        """Keep an error of the call for the body, which may know what to do about it."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - handed to the body, not swallowed
-            self._error = error
-            if pieces:
-                self._error = BrokenStreamError(f"the reply broke off ({type(error).__name__})")
-                self._error.__cause__ = error
+    def answering(self, pieces: Sequence[Any] = ()) -> _Body[T]:
+        """Return itself, as a context that keeps an error of the call for the body.
+
+        The body may know what to do about it.
+
+        Args:
+            pieces: What has already been handed out of the reply.
+        """
+        self._pieces = pieces
+        return self
+
+    # By hand: a context made of a generator costs as much as the rest of a step, and a call
+    # has a dozen steps.
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        if error is None or (failed := failure(error)) is None:
+            return False
+        self._error = failed
+        if self._pieces:
+            self._error = BrokenStreamError(f"the reply broke off ({type(failed).__name__})")
+            self._error.__cause__ = failed
+        return True
 
 
 def out_of_sight(callbacks: Callbacks) -> Callbacks:
@@ -360,6 +423,8 @@ def out_of_sight(callbacks: Callbacks) -> Callbacks:
         return None
     if isinstance(callbacks, list):
         return [each for each in callbacks if not hasattr(each, "tap_output_iter")]
+    if not any(hasattr(each, "tap_output_iter") for each in callbacks.handlers):
+        return callbacks
     quiet = callbacks.copy()
     quiet.handlers = [h for h in quiet.handlers if not hasattr(h, "tap_output_iter")]
     quiet.inheritable_handlers = [

@@ -116,6 +116,11 @@ class JudgeAgreement(Agreement):
         prompt = [SystemMessage(prompts.JUDGE_SYSTEM), HumanMessage(text)]
         reply = yield from attempt(ask(self._judge, prompt, run_name="judge", tags=[QUIET]))
         if isinstance(reply, Fault):
+            logger.warning(
+                "The judge failed (%s), so it cannot tell.",
+                str(reply),
+                extra={"event": "judge_failed", "error": str(reply)},
+            )
             return None
         said = re.findall(r"[a-z]+", reply.text.lower())
         return {"yes": True, "no": False}.get(said[-1] if said else "")
@@ -152,7 +157,11 @@ class CallableAgreement(Agreement):
         """Call the function; one that fails, or returns no truth value, cannot tell."""
         verdict = yield from attempt(calling(self._function, query, one, other))
         if isinstance(verdict, Fault):
-            logger.warning("The agreement function failed (%s), so it cannot tell.", verdict)
+            logger.warning(
+                "The agreement function failed (%s), so it cannot tell.",
+                str(verdict),
+                extra={"event": "agreement_failed", "error": str(verdict)},
+            )
         return truth(verdict)
 
 

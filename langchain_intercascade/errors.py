@@ -9,6 +9,7 @@
     ├── CallTimeoutError (TimeoutError)   a call took longer than `timeouts=` allows
     │   └── NoSlotError                   too many calls were in flight, and none ended in time
     ├── BrokenStreamError                 a reply broke off after part of it had been handed out
+    ├── PanicError                        a library written in Rust gave up in the middle of a call
     ├── RepositoryError                   the repository cannot serve right now
     │   ├── RepositoryLockedError         another process owns the folder
     │   └── RepositoryCorruptError        damaged, foreign, or written by a newer version
@@ -98,6 +99,13 @@ class BrokenStreamError(InterCascadeError):
     """A streamed reply broke off after part of it had been handed out.
 
     Nothing else can be offered in its place: the reader has seen the part.
+    """
+
+
+class PanicError(InterCascadeError):
+    """A library written in Rust panicked: an encoder, a tokenizer, a database engine.
+
+    What it raises itself is no `Exception`, so nobody would survive it who does not know it.
     """
 
 

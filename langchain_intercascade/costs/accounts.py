@@ -159,11 +159,28 @@ class Accounts:
             page.degraded += record["degraded"]
             page.always_strong = total([page.always_strong, record["always_strong_cost"]])
 
-    def lost(self, record: DecisionRecord) -> None:
-        """Count a run that ended without an answer; what it spent is charged already."""
+    def lost(
+        self,
+        record: DecisionRecord,
+        role: Role = "strong",
+        replies: Sequence[AIMessage] = (),
+    ) -> None:
+        """Count a run that ended without an answer; what is in its record is charged already.
+
+        Args:
+            record: Its record, as it was when the run had come to its last node.
+            role: What calls in that node were for.
+            replies: What came of them.
+        """
+        uses = [use_of(reply, prices=self.prices) for reply in replies]
         with self._lock:
             page = self._page(record["tenant"])
-            page.unanswered = total([page.unanswered, _cost(record["usage"].values())])
+            for use in uses:
+                page.foreground = added(page.foreground, role, use)
+            spent = [*record["usage"].values(), *uses]
+            page.unanswered = total([page.unanswered, _cost(spent)])
+        for use in uses:
+            self._counted(record["tenant"], use)
 
     def add(self, role: Role, messages: Sequence[AIMessage], *, tenant: str) -> float | None:
         """Count calls that no answer waited for, by their replies; return their cost in dollars."""
@@ -211,7 +228,11 @@ class Accounts:
         if not self._counted(tenant, use) and not self._unpriced:
             # Nobody is there to raise it to, and the money is spent; so no more of it.
             self._unpriced = _unknown(role, self._culprit())
-            logger.warning("Nothing is learned any more. %s", self._unpriced)
+            logger.warning(
+                "Nothing is learned any more. %s",
+                self._unpriced,
+                extra={"event": "learning_stopped", "role": role},
+            )
         for each in list(self._above):
             each._book(role, use, tenant)  # noqa: SLF001 - another of its kind
 

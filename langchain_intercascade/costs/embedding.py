@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_core.messages.ai import UsageMetadata
 
+from langchain_intercascade.costs.prices import priced
 from langchain_intercascade.record import RoleUse
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def metered(
     def spent() -> RoleUse | None:
         tokens = (_tokens(embeddings) or 0) - began
         usage = UsageMetadata(input_tokens=tokens, output_tokens=0, total_tokens=tokens)
-        cost = None if price is None else price.of(usage)
+        cost = priced(price, usage)
         # How many calls there were is not known, only what they read.
         return RoleUse(calls=0, input_tokens=tokens, output_tokens=0, cost=cost, latency_ms=0.0)
 

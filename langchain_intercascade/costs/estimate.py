@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.utils import count_tokens_approximately
 
+from langchain_intercascade.costs.prices import priced
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -35,7 +37,7 @@ class AlwaysStrong:
     def cost(self, weak_answer: AIMessage) -> float | None:
         """Return the estimate in dollars, or `None`."""
         usage = weak_answer.usage_metadata
-        return None if usage is None or self._price is None else self._price.of(usage)
+        return None if usage is None else priced(self._price, usage)
 
 
 class StrongEstimate:
@@ -69,7 +71,7 @@ class StrongEstimate:
         usage = UsageMetadata(
             input_tokens=reading, output_tokens=writing, total_tokens=reading + writing
         )
-        return self._price.of(usage) or 0.0
+        return priced(self._price, usage) or 0.0
 
     def learn(self, use: RoleUse | None) -> None:
         """Remember what a strong answer has cost."""

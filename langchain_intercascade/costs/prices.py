@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
+from langchain_intercascade._steps import Fault, attempted
 from langchain_intercascade.costs.details import details_of
 from langchain_intercascade.costs.table import Table, TablePrice
 from langchain_intercascade.errors import ConfigurationError
@@ -16,6 +19,8 @@ from langchain_intercascade.record import RECORD_KEY
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
     from langchain_core.messages.ai import UsageMetadata
+
+logger = logging.getLogger(__name__)
 
 PER: Final = 1_000_000
 
@@ -100,7 +105,8 @@ class Prices:
     version, as providers report it, also finds the price of the name without.
     A cost that the model itself reports wins: `response_metadata["total_cost"]`, or
     0 for an answer out of LangChain's cache.
-    An unknown price is `None`, never 0.
+    An unknown price is `None`, never 0.  A table that fails, or returns what is no price,
+    leaves it unknown too: no answer is lost for want of its price.
     """
 
     def __init__(
@@ -154,14 +160,15 @@ class Prices:
         # LangChain's caches write 0 into the usage ("this one was free").  Other costs do not
         # belong there: its usage counter cannot add fractions.
         for told in (message.response_metadata, cast("Mapping[str, Any]", usage or {})):
-            if isinstance(reported := told.get("total_cost"), int | float):
+            reported = _dollars(told.get("total_cost"))
+            if reported is not None:
                 self._noted(name, REPORTED)
-                return float(reported)
+                return reported
         price = self.of(name, str(message.response_metadata.get("model_provider") or ""))
         if usage is None:
             self._noted(name, NO_USAGE)
             return None
-        cost = None if price is None else price.of(usage)
+        cost = priced(price, usage)
         self._noted(name, UNKNOWN if cost is None else _origin(price))
         return cost
 
@@ -185,10 +192,14 @@ class Prices:
         key = (model, provider)
         if (known := self._looked_up.get(key, _NEVER)) is not _NEVER:
             return cast("TablePrice | None", known)
-        found = self._table.of(model, provider)
+        found = attempted(partial(self._table.of, model, provider))
+        if isinstance(found, Fault):  # the next answer looks again
+            _tell(found)
+            return None
+        price = found if isinstance(found, TablePrice) else None
         if len(self._looked_up) < _NAMES:
-            self._looked_up[key] = found
-        return found
+            self._looked_up[key] = price
+        return price
 
     def _noted(self, name: str, origin: str) -> None:
         before = self._origins.get(name)
@@ -198,6 +209,39 @@ class Prices:
             return
         if before or len(self._origins) < _NAMES:
             self._origins[name] = origin
+
+
+def priced(price: Tariff | None, usage: UsageMetadata) -> float | None:
+    """Return what `usage` costs at `price` in dollars; `None` if it is unknown, or cannot be told.
+
+    Examples:
+        >>> priced(Price(1, 2), {"input_tokens": 1000, "output_tokens": 0, "total_tokens": 1000})
+        0.001
+        >>> priced(Price(1, 2), {}) is None
+        True
+    """
+    if price is None:
+        return None
+    told = attempted(partial(price.of, usage))
+    cost = _dollars(told)
+    if cost is None and told is not None:
+        _tell(told if isinstance(told, Fault) else Fault(ValueError()))
+    return cost
+
+
+def _tell(fault: Fault) -> None:
+    logger.warning(
+        "A price could not be told (%s), so a cost is unknown.",
+        str(fault),
+        extra={"event": "price_unknown", "error": str(fault)},
+    )
+
+
+def _dollars(told: object) -> float | None:
+    """Return `told` if it is an amount of money: a finite number, 0 or more."""
+    if isinstance(told, int | float) and math.isfinite(told) and told >= 0:
+        return float(told)
+    return None
 
 
 def model_name(message: AIMessage) -> str:

@@ -7,7 +7,9 @@ that keeps the table up to date itself (`genai_prices.UpdatePrices`) is followed
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from langchain_intercascade.costs.details import details_of
 
@@ -37,7 +39,11 @@ class TablePrice:
         each other are priced without their kinds.
         """
         plain = {"input_tokens": usage["input_tokens"], "output_tokens": usage["output_tokens"]}
-        for tokens in (plain | _kinds(usage), plain):
+        kinds = _kinds(usage)
+        if not kinds and (rates := _rates(self.model, self.provider)) is not None:
+            read, written = (rate * n for rate, n in zip(rates, plain.values(), strict=True))
+            return round(float((read + written) / _PER), 12)
+        for tokens in (plain | kinds, plain):
             try:
                 found = _priced(self.model, self.provider, tokens)
             except ValueError:  # more of a kind than there is in all
@@ -71,6 +77,37 @@ class Table:
 
 BUNDLED: Final = Table()
 
+_PER: Final = 1_000_000
+_OF_KINDS: Final = frozenset(
+    f"{kind}_mtok"
+    for kind in (
+        *("cache_read", "cache_write", "cache_write_5m", "cache_write_1h", "cache_audio_read"),
+        *("cache_image_read", "input_audio", "input_image", "input_video", "output_audio"),
+        *("output_image", "output_video", "output_reasoning", "output_citation"),
+    )
+) | {"web_searches_kcount", "storage_searches_kcount"}
+"""Prices that do not matter where no tokens of their kind were used."""
+
+
+def _rates(model: str, provider: str) -> tuple[Decimal, Decimal] | None:
+    """Return dollars per million tokens read and written, if nothing else decides the price.
+
+    The table can price far more than tokens, and takes ten times as long for it.  `None` for a
+    price with steps, or with a part for anything that plain usage might be taken to hold.
+    """
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - see `_priced`
+
+    try:
+        _, found = get_snapshot().find_provider_model(model, None, provider or None, None)
+    except LookupError:
+        return None
+    told: dict[str, Any] = vars(found.get_prices(datetime.now(UTC)))
+    rates = told.get("input_mtok"), told.get("output_mtok")
+    others = {name for name, rate in told.items() if rate is not None} - _OF_KINDS
+    if others == {"input_mtok", "output_mtok"} and {type(rate) for rate in rates} == {Decimal}:
+        return cast("tuple[Decimal, Decimal]", rates)
+    return None
+
 
 def _priced(model: str, provider: str, tokens: dict[str, int]) -> PriceCalculation | None:
     # Half a second and 20 MB, which nobody needs who gives all prices.
@@ -87,6 +124,8 @@ def _priced(model: str, provider: str, tokens: dict[str, int]) -> PriceCalculati
 
 
 def _kinds(usage: UsageMetadata) -> dict[str, int]:
+    if not (usage.get("input_token_details") or usage.get("output_token_details")):
+        return {}
     found = details_of(usage)
     named = {
         "cache_read_tokens": found.cache_read,

@@ -19,6 +19,7 @@ from langchain_intercascade._steps import Fault, Steps, attempt
 from langchain_intercascade.agreement import Agreement, calling, truth
 from langchain_intercascade.errors import ConfigurationError, LessonRejectedError
 from langchain_intercascade.learning.lesson import set_back
+from langchain_intercascade.reply import flaw
 from langchain_intercascade.repository.admission import check_leaks, check_secrets
 from langchain_intercascade.repository.lifecycle import activated, archived, on_probation
 from langchain_intercascade.strategy import Advice, Example, Lesson, Strategy
@@ -103,11 +104,12 @@ class Admission:
     def solving(self, lesson: Lesson, advice: Advice | None) -> Steps[bool | None]:
         """Let the weak model try a lesson with `advice`; say whether it agrees with the answer.
 
-        `None` where that cannot be told: the model failed, or the answers are free text.
+        `None` where that cannot be told: the model failed, declined or was cut off, or the
+        answers are free text.
         """
         shown = [advice.model_dump(mode="json")] if advice else []
         reply = yield from attempt(self.replay(lesson, shown))
-        if isinstance(reply, Fault):
+        if isinstance(reply, Fault) or flaw(reply):
             return None
         return (yield from self.agreement.judging(lesson.query, reply.text, lesson.answer))
 

@@ -70,17 +70,25 @@ def learning_by(
     """Return the steps that learn one pending lesson from beginning to end."""
 
     def learning(pending: Strategy) -> Steps[Learned]:
-        done = yield from distilling(pending)
         tenant = pending.tenant
+        heard: list[Any] = []
+        done = None
+        try:
+            done = yield from overheard(distilling(pending), heard)
+        finally:
+            if done is None:  # it was cancelled, so nobody says what was for what
+                accounts.add("distill", paid_for(heard), tenant=tenant)
         costs = [accounts.add("replay", done.replays, tenant=tenant)]
         if done.message is not None:
             costs.append(accounts.add("distill", [done.message], tenant=tenant))
         if done.waiting or done.merged:
             verdict = Learned("merged", done.strategy) if done.merged else _waiting(pending)
             return _costing(verdict, costs)
-        heard: list[Any] = []
-        learned = yield from overheard(storing(done.strategy), heard)
-        costs.append(accounts.add("replay", paid_for(heard), tenant=tenant))
+        heard.clear()
+        try:
+            learned = yield from overheard(storing(done.strategy), heard)
+        finally:
+            costs.append(accounts.add("replay", paid_for(heard), tenant=tenant))
         return _costing(learned, costs, outage=done.outage)
 
     return learning

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -89,8 +90,9 @@ def confidence_gate(
         )
         answer = _gateable(tried)
         if answer and (reason in _ACCEPTING or (reason == "forced" and run.force == "weak")):
-            update = _accept(answer, record, always_strong)
-            accepted(state, run, without_logprobs(answer), update["record"])
+            plain = without_logprobs(answer)
+            update = _accept(plain, record, always_strong)
+            accepted(state, run, plain, update["record"])
             return update
         return _defer(tried, record)
 
@@ -118,7 +120,7 @@ def _scored(
     record, answer = state["record"], _gateable(state.get("attempt"))
     if answer is None:
         return record, unavailable("there is no weak answer to score")
-    asked = with_strategies(state["messages"], state.get("shown") or ())
+    asked = partial(with_strategies, state["messages"], state.get("shown") or ())
     evidence = Evidence(state.get("query", ""), state["messages"], answer, asked, run)
     heard: list[Any] = []
     began = perf_counter()
@@ -171,7 +173,7 @@ def _compared(score: Score, cut: Cut) -> tuple[Reason, str]:
 def _accept(answer: AIMessage, record: DecisionRecord, always_strong: AlwaysStrong) -> Update:
     record = amended(record, route="weak", always_strong_cost=always_strong.cost(answer))
     return {
-        "messages": [stamped(without_logprobs(answer), record)],
+        "messages": [stamped(answer, record)],
         "attempt": None,
         "record": record,
     }

@@ -148,25 +148,37 @@ class Distilling:
     prices: Prices
 
     def __call__(self, pending: Strategy) -> Steps[Distilled]:
-        """Try once, as steps; `pending` is stored, and leased to whoever calls."""
+        """Try once, as steps; `pending` is stored, and leased to whoever calls.
+
+        What was paid for is told, also if the repository or a model failed after that.
+        """
         if (yield from flying(self.repository, pending)):
             waiting = yield from releasing(self.repository, pending)
             return Distilled(strategy=waiting, waiting=True)
         heard: list[Any] = []
-        trial = yield from overheard(self._trying(pending), heard)
+        done = yield from attempt(overheard(self._learning(pending), heard))
+        if isinstance(done, Fault):
+            back = kept_back(pending, f"learning failed ({done})", done.error)
+            done = Distilled(strategy=back, fault=done)
+        replays = [reply for reply in paid_for(heard) if reply is not done.message]
+        return replace(done, replays=replays)
+
+    def _learning(self, pending: Strategy) -> Steps[Distilled]:
+        trial = yield from self._trying(pending)
         if trial.passed is not None:
             stands = yield from merging(self.repository, trial.passed, pending)
             if trial.activated:
-                stands = yield from overheard(self.guarding(stands), heard)
-            return Distilled(strategy=stands, merged=True, replays=paid_for(heard))
+                stands = yield from self.guarding(stands)
+            return Distilled(strategy=stands, merged=True)
         done = yield from asking(self.distiller, pending, prices=self.prices)
-        if done.strategy.state is State.CANDIDATE and trial.failed:
-            better = yield from overheard(
-                cross_examining(self.repository, done.strategy, trial.failed, self.admission),
-                heard,
-            )
-            done = replace(done, strategy=better)
-        return replace(done, replays=paid_for(heard))
+        if done.strategy.state is not State.CANDIDATE or not trial.failed:
+            return done
+        better = yield from attempt(
+            cross_examining(self.repository, done.strategy, trial.failed, self.admission)
+        )
+        if isinstance(better, Fault):  # what was distilled is paid for, and as good as before
+            return replace(done, fault=better)
+        return replace(done, strategy=better)
 
     def _trying(self, pending: Strategy) -> Steps[Trial]:
         tries = self.admission.tries

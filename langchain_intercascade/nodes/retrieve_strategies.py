@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from langchain_core.messages import BaseMessage
 from langchain_core.utils.uuid import uuid7
 
-from langchain_intercascade._steps import Fault, Steps, attempt
+from langchain_intercascade._steps import Fault, Steps, attempt, attempted
 from langchain_intercascade.label import lot
 from langchain_intercascade.record import (
     DecisionRecord,
@@ -55,7 +55,8 @@ def retrieve_strategies(
 
     Args:
         repository: Where the strategies live.
-        query_from: Makes the text to search by out of the messages.
+        query_from: Makes the text to search by out of the messages. If it fails, nothing is
+            looked for and nothing learned.
         with_tools: Whether calls with tools get strategies too: stored text has no
             business near tools unless asked.
         breaker: Decides when to leave a failing repository alone.
@@ -91,12 +92,15 @@ def retrieve_strategies(
         return examples and hit.strategy.tenant == run.tenant
 
     def body(state: CascadeState, run: Run) -> Steps[Update]:
-        query = storable(query_from(state["messages"]))
+        read = attempted(lambda: storable(query_from(state["messages"])))
+        query = "" if isinstance(read, Fault) else read
         record = new_record(
             run_id=run.run_id or str(uuid7()),
             tenant=checked_tenant(run.tenant),
             encoder=repository.encoder.label,
         )
+        if isinstance(read, Fault):
+            record = with_fault(record, "retrieve_strategies", read)
         hits: Sequence[Hit] = ()
         bare = with_tools or not run.model_kwargs.get("tools")
         if run.k and run.force != "strong" and query and bare:
@@ -163,10 +167,9 @@ def _text(strategy: Strategy) -> str:
 
 
 def _explained(choice: Choice) -> RetrievalNote:
-    considered = choice.considered
     return RetrievalNote(
-        considered=len(considered),
-        best=round(considered[0].hit.similarity, 6) if considered else None,
+        considered=len(choice.found),
+        best=round(choice.found[0].similarity, 6) if choice.found else None,
         floor=choice.floor.similarity,
         reason=choice.reason,
     )

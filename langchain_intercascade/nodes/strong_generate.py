@@ -217,6 +217,8 @@ def _written(
         known = yield from attempt(repository.getting(inner, tenant=lesson.tenant))
     if isinstance(known, Strategy):
         return (yield from _again(repository, known, lesson, record))
+    if isinstance(known, Fault):
+        record = with_fault(record, "strong_generate", known)
     written = yield from attempt(repository.swapping(lesson, version=None))
     if isinstance(written, Fault):
         note = LessonNote(state="failed", id=None, reason="the lesson could not be written down")
