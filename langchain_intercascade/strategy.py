@@ -177,6 +177,9 @@ class Tally(_Frozen):
         wrong_without: Wrong ones.
         squared_with: Sum of the squared weights in the first two; see `ledger`.
         squared_without: Sum of the squared weights in the other two.
+        mended: Weight of the queries that were tried both ways, and right only with it.
+        spoilt: The same, and right only without it.
+        alike: The same, and right both ways or wrong both ways.
         accepted: Weight of the labels about accepted answers with the strategy, undivided.
         labels: How many labels went into the four, unweighted.
         uses: How often it was shown.
@@ -189,6 +192,9 @@ class Tally(_Frozen):
     wrong_without: float = 0.0
     squared_with: float = 0.0
     squared_without: float = 0.0
+    mended: float = 0.0
+    spoilt: float = 0.0
+    alike: float = 0.0
     accepted: float = 0.0
     labels: int = 0
     uses: int = 0
@@ -324,6 +330,19 @@ class Strategy(_Frozen):
     def payload(self) -> dict[str, Any]:
         """Return the strategy as JSON-like data."""
         return self.model_dump(mode="json")
+
+    def stored(self) -> dict[str, Any]:
+        """Return the strategy as it is stored: `payload` without what is as it is by default.
+
+        Most of a strategy is, and an engine takes longer over data than over a search.  So a
+        default may only change together with `SCHEMA_VERSION`.
+        """
+        always = {
+            "version": self.version,
+            "stamps": list(self.stamps),
+            "schema_version": self.schema_version,
+        }
+        return self.model_dump(mode="json", exclude_defaults=True) | always
 
     @classmethod
     def from_payload(cls, payload: dict[str, Any]) -> Self:

@@ -4,9 +4,9 @@ r"""After the answer: what it says about the weak model is found out and written
     accepted -> for a small random share, what does the strong model say?       -> label -> books
     feedback -> what does the caller say?                                      /
 
-Labels teach the ledger of the strategies, and whoever else observes them.  What is new is
-audited more often: a strategy that does not help is then found out early, and one that
-does is soon left alone.
+Labels teach the ledger of the strategies, and whoever else observes them.  A strategy whose
+worth is open is audited more often: one that does not help is then found out early, and one
+that does is soon left alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage
@@ -59,11 +60,12 @@ REMEMBERED: Final = 2000
 """Runs that feedback can be given on by their id; older ones need their record."""
 
 EAGER: Final = 4.0
-"""How many times as often an answer is audited if a strategy in its prompt is new.
+"""How many times as often an answer is audited while the worth of a strategy in it is open.
 
-At most every one is.  It costs up to `books.NEW * (EAGER - 1)` times the audit rate in strong
-calls, once for each strategy: three for a rate of a twentieth.  Labels are weighted by the
-probability with which they were drawn, so that no share is bent by it.
+At most every one is.  A strategy that helps a lot is proven after a few labels, and one that
+does not is soon out of use, so what this costs goes to the doubtful: `books.OPEN * (EAGER - 1)`
+times the audit rate in strong calls at most.  Labels are weighted by the probability with which
+they were drawn, so that no share is bent by it.
 """
 
 Observer: TypeAlias = Callable[[Label], None]
@@ -136,8 +138,8 @@ class Aftermath:
             strong_model: Who judges.
             accounts: Count what audits cost, and say when there is no more money for them.
             shared: The tenant of the shared pool.
-            audit_rate: Share of the accepted answers that are audited; of those with new
-                strategies `EAGER` times as many.
+            audit_rate: Share of the accepted answers that are audited; `EAGER` times as many
+                of those with strategies whose worth is open.
             observers: Who else is told of every label.
             settled: What is done after each label was told.
             meeting: Told under which name the strong model answers an audit.
@@ -176,7 +178,8 @@ class Aftermath:
             return
         rate = self._rate_with(shown)
         if lot(record["run_id"], "audit") < rate:
-            self._learner.do("audit", lambda: self.auditing(answered, rate))
+            auditing = partial(self.auditing, answered, rate)
+            self._learner.do("audit", auditing, run_id=record["run_id"])
 
     def deferred(self, answered: Answered) -> Steps[None]:
         """Judge a deferred weak answer by the strong one: now, or later if learning is later.
@@ -191,7 +194,9 @@ class Aftermath:
             yield from self._comparing(answered)
         else:
             self._learner.do(
-                "label", lambda: self._booked(answered, "replay", self._comparing(answered))
+                "label",
+                lambda: self._booked(answered, "replay", self._comparing(answered)),
+                run_id=answered.record["run_id"],
             )
 
     def served(self, answered: Answered) -> None:
@@ -211,8 +216,12 @@ class Aftermath:
         asking = self._ask_strong(answered.messages, answered.run)
         strong = yield from self._booked(answered, "audit", asking)
         yield from self._meeting("strong", own_name(strong))
-        correct = yield from self._booked(answered, "replay", self._judging(answered, strong))
-        without = yield from self._booked(answered, "replay", self._without(answered, strong))
+        correct = without = None
+        if not flaw(strong):  # what is no answer says nothing about another
+            judging = self._judging(answered, strong)
+            correct = yield from self._booked(answered, "replay", judging)
+            alone = self._without(answered, strong)
+            without = yield from self._booked(answered, "replay", alone)
         label = yield from self._telling(
             answered,
             correct,
@@ -222,7 +231,7 @@ class Aftermath:
             probability=probability,
         )
         vouched = self._labels.word(label.run_id) is True
-        if correct is False and not vouched and not flaw(strong):
+        if correct is False and not vouched:
             yield from self._teaching(answered, said(strong), self._strong_model)
         return label
 
@@ -405,7 +414,7 @@ class Aftermath:
 
     def _rate_with(self, shown: Sequence[Owned]) -> float:
         """Return with what probability to audit an accepted answer with these strategies."""
-        eager = EAGER if any(map(self._books.is_new, shown)) else 1.0
+        eager = EAGER if any(map(self._books.is_open, shown)) else 1.0
         return min(1.0, eager * self._audit_rate)
 
     def _shown(self, record: DecisionRecord) -> tuple[Owned, ...]:

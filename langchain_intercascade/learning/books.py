@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from langchain_intercascade._steps import Fault, attempt
 from langchain_intercascade.label import Label, Owned
-from langchain_intercascade.repository.ledger import counted, discounted, saving, used
+from langchain_intercascade.repository.ledger import counted, discounted, proven, saving, used
 from langchain_intercascade.repository.lifecycle import kept_from, let_near
 from langchain_intercascade.strategy import Tally
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from langchain_intercascade.strategy import Strategy
 
 
-NEW: Final = 20
-"""Accepted answers with a strategy for which it counts as new.
+OPEN: Final = 60
+"""Accepted answers with a strategy after which it is taken as it is, though nothing be proven.
 
-As many as a strategy needs labels before it may be found useless (`ledger.USELESS_AFTER`).
+Where nothing shows by then, little is at stake either way.
 """
 
 KNOWN: Final = 10_000
-"""Strategies of which this process remembers how often they were used; others count as new."""
+"""Strategies of which this process remembers how they stand; the worth of others is open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,24 @@ class _Mark:
         return {name: getattr(self, name) for name in names}
 
 
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """Accepted answers with one strategy that are not written down yet.
+
+    Only their sum: where nothing is ever labelled nothing is written before the cascade is
+    closed, which may be months away.
+    """
+
+    number: int = 0
+    cheaper: float = 0.0
+    """Dollars by which they were cheaper than strong answers, all together."""
+
+    def plus(self, other: _Uses) -> _Uses:
+        return _Uses(self.number + other.number, self.cheaper + other.cheaper)
+
+
 _NOTHING: Final = _Mark()
+_UNKNOWN: Final = Tally()
 
 
 class Books:
@@ -87,8 +104,8 @@ class Books:
         """Keep the books about `weak_model` in `repository`."""
         self._repository = repository
         self._weak_model = weak_model
-        self._uses: dict[Owned, list[tuple[float, float]]] = defaultdict(list)
-        self._written: OrderedDict[Owned, int] = OrderedDict()
+        self._uses: dict[Owned, _Uses] = defaultdict(_Uses)
+        self._written: OrderedDict[Owned, Tally] = OrderedDict()
         self._lock = threading.Lock()
 
     def noting(self, label: Label, *, instead_of: Label | None = None) -> Steps[list[Strategy]]:
@@ -113,19 +130,21 @@ class Books:
         """Remember that an answer with these strategies was accepted, and at what cost."""
         strong, spent = record["always_strong_cost"], record["cost"]
         known = strong is not None and spent is not None
-        costs = (strong or 0.0, spent or 0.0) if known else (0.0, 0.0)
+        one = _Uses(1, (strong or 0.0) - (spent or 0.0) if known else 0.0)
         with self._lock:
             for each in owned:
-                self._uses[each].append(costs)
+                self._uses[each] = self._uses[each].plus(one)
 
-    def is_new(self, owned: Owned) -> bool:
-        """Say whether a strategy has been used at most `NEW` times, as far as is known here.
+    def is_open(self, owned: Owned) -> bool:
+        """Say whether the worth of a strategy is still to be found out, as far as is known here.
 
-        What others did with it is known from the first label on that is written here.
+        It is until the ledger finds it proven, or it has been used more than `OPEN` times.  What
+        others did with it is known from the first label on that is written here.
         """
         with self._lock:
-            uses = self._written.get(owned, 0) + len(self._uses.get(owned, ()))
-        return uses <= NEW
+            tally = self._written.get(owned, _UNKNOWN)
+            uses = tally.uses + self._uses.get(owned, _Uses()).number
+        return uses <= OPEN and not proven(tally)
 
     def settling(self) -> Steps[int]:
         """Write down all uses that are only in memory; return how many strategies that changed."""
@@ -137,8 +156,8 @@ class Books:
 
     def _counting(self, owned: Owned, mark: _Mark, before: _Mark) -> Steps[Strategy | None]:
         with self._lock:
-            uses = self._uses.pop(owned, [])
-        if mark.is_empty and before.is_empty and not uses:
+            uses = self._uses.pop(owned, _Uses())
+        if mark.is_empty and before.is_empty and not uses.number:
             return None
         change = partial(self._counted, mark=mark, before=before, uses=uses)
         done = yield from attempt(
@@ -146,26 +165,21 @@ class Books:
         )
         if isinstance(done, Fault):
             with self._lock:
-                self._uses[owned] += uses
+                self._uses[owned] = self._uses[owned].plus(uses)
             raise done.error
         if done is not None:
-            self._remember(owned, done.ledger.get(self._weak_model, Tally()).uses)
+            self._remember(owned, done.ledger.get(self._weak_model, _UNKNOWN))
         return done
 
-    def _counted(
-        self, strategy: Strategy, *, mark: _Mark, before: _Mark, uses: list[tuple[float, float]]
-    ) -> Strategy:
-        if uses:
-            saved = sum(
-                saving(strategy, self._weak_model, always_strong=strong, spent=spent)
-                for strong, spent in uses
-            )
-            strategy = used(strategy, self._weak_model, uses=len(uses), saved=saved)
+    def _counted(self, strategy: Strategy, *, mark: _Mark, before: _Mark, uses: _Uses) -> Strategy:
+        if uses.number:
+            saved = saving(strategy, self._weak_model, always_strong=uses.cheaper, spent=0.0)
+            strategy = used(strategy, self._weak_model, uses=uses.number, saved=saved)
         return mark.entered(before.struck(strategy, self._weak_model), self._weak_model)
 
-    def _remember(self, owned: Owned, uses: int) -> None:
+    def _remember(self, owned: Owned, tally: Tally) -> None:
         with self._lock:
-            self._written[owned] = uses
+            self._written[owned] = tally
             self._written.move_to_end(owned)
             if len(self._written) > KNOWN:
                 self._written.popitem(last=False)

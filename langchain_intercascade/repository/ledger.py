@@ -1,22 +1,22 @@
 """Does a strategy help this weak model?  What is believed after so many labels, and what follows.
 
-A label says whether a weak answer was right, with the strategy in the prompt or
-without it.  For each of the two the share of right answers has a Beta posterior;
-the strategy's *effect* is their difference.  Nothing is believed of a strategy
-without labels: its usefulness is one half.
-
-A label that was drawn with probability p stands for 1/p answers, and is one
-observation all the same.  So weights decide what the shares are, and their
-*effective number* (Kish, Survey Sampling, 1965: the squared sum over the sum of
-squares) decides how sure one can be of them.
+Labels are counted by strategy and weak model, and `belief` says what they make of its effect.
+One that proves harmful, or not worth its tokens, is taken out of use.  Nothing is believed of
+a strategy without labels: its usefulness is one half.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from langchain_intercascade.repository.belief import (
+    Effect,
+    effect,
+    prospect,
+    share_with,
+    share_without,
+)
 from langchain_intercascade.repository.lifecycle import suspended
 from langchain_intercascade.strategy import State, Tally
 
@@ -36,56 +36,16 @@ SURE: Final = 0.9
 WORTH: Final = 0.05
 """Least gain in accuracy for which a strategy is worth its tokens."""
 
-USELESS_AFTER: Final = 20.0
-"""Effective labels before which a strategy that does nothing is not taken out of use for it.
-
-Chosen together with `DOUBT` on the recordings of `benchmarks.usefulness`, whose figures are
-therefore no independent test of the two.  Asking for more certainty after fewer labels does
-worse twice: what does nothing stays in use, because an effect near 0 is never that certain, and
-what helps is condemned by its first few labels.
-"""
-
 DOUBT: Final = 0.5
-"""Probability from which on a strategy counts as useless: it is more likely so than not.
+"""Probability from which on a strategy is not worth its tokens: it is more likely so than not."""
 
-The price is that of the strategies that help one query in ten a good part is given up, too.
-"""
+PROVEN: Final = 0.9
+"""Probability of being worth its tokens from which on a strategy needs no closer look."""
 
 COMPARED: Final = 2.0
 """Effective labels without the strategy before which nobody knows what it is compared with."""
 
 Standing: TypeAlias = Literal["unknown", "helpful", "useless", "harmful"]
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What is believed of the gain in accuracy that a strategy brings: mean and deviation."""
-
-    mean: float
-    deviation: float
-
-    def above(self, gain: float) -> float:
-        """Return the probability that the gain is larger than `gain`.
-
-        Examples:
-            >>> Effect(0.2, 0.1).above(0.2)
-            0.5
-        """
-        # Of two Beta posteriors the difference is close enough to normal from a few labels on.
-        return 0.5 * math.erfc((gain - self.mean) / (self.deviation * math.sqrt(2.0)))
-
-
-def effect(tally: Tally) -> Effect:
-    """Return what `tally` says: with Beta(1, 1) priors on both shares of right answers.
-
-    Examples:
-        >>> effect(Tally()).mean
-        0.0
-        >>> round(effect(Tally(right_with=8, wrong_with=0, wrong_without=8)).mean, 2)
-        0.8
-    """
-    with_it, without = _with_it(tally), _without(tally)
-    return Effect(with_it.mean - without.mean, math.sqrt(with_it.variance + without.variance))
 
 
 def usefulness(strategy: Strategy, weak_model: str) -> float:
@@ -97,22 +57,33 @@ def usefulness(strategy: Strategy, weak_model: str) -> float:
 def standing(tally: Tally) -> Standing:
     """Say what `tally` makes of a strategy.
 
-    As long as hardly anything is known of how it goes without, the strategy is compared
-    with a model that is always wrong: then only one with which it is wrong, too, is useless.
+    It is condemned once its `prospect` is not worth its tokens: as harmful, if the labels
+    alone say so, and else as useless.  As long as hardly anything is known of how it goes
+    without, the strategy is compared with a model that is always wrong: then only one with
+    which it is wrong, too, is useless.
     """
-    with_it, without = _with_it(tally), _without(tally)
+    with_it, without = share_with(tally), share_without(tally)
     if with_it.labels < PROBATION:
         return "unknown"
-    believed, known = effect(tally), with_it.labels
-    if compared := without.labels >= COMPARED:
-        known = min(known, without.labels)
-    else:
-        believed = Effect(with_it.mean, math.sqrt(with_it.variance))
-    if compared and 1.0 - believed.above(0.0) >= SURE:
-        return "harmful"
-    if known >= USELESS_AFTER and _representative(tally) and believed.above(WORTH) <= 1.0 - DOUBT:
-        return "useless"
-    return "helpful" if compared and believed.above(0.0) >= SURE else "unknown"
+    compared = without.labels >= COMPARED
+    found = effect(tally) if compared else Effect(with_it.mean, math.sqrt(with_it.variance))
+    if prospect(found).above(WORTH) <= 1.0 - DOUBT:
+        if compared and 1.0 - found.above(0.0) >= SURE:
+            return "harmful"
+        return "useless" if _representative(tally) else "unknown"
+    return "helpful" if compared and found.above(0.0) >= SURE else "unknown"
+
+
+def proven(tally: Tally) -> bool:
+    """Say whether a strategy is known to be worth its tokens, so that no closer look is needed.
+
+    Examples:
+        >>> one = {"right_with": 1.0, "wrong_without": 1.0, "mended": 1.0, "labels": 1}
+        >>> [proven(Tally(**{name: n * many for name, n in one.items()})) for many in (1, 3)]
+        [False, True]
+    """
+    known = share_with(tally).labels >= PROBATION and share_without(tally).labels >= COMPARED
+    return known and prospect(effect(tally)).above(WORTH) >= PROVEN
 
 
 def counted(
@@ -178,6 +149,7 @@ def _marks(
 ) -> dict[str, float]:
     """Return what one label adds to each number of a tally."""
     heft, square = weight * share, weight * weight * share
+    both = heft * (with_it is not None and without is not None)
     return {
         "right_with": heft * (with_it is True),
         "wrong_with": heft * (with_it is False),
@@ -185,6 +157,9 @@ def _marks(
         "wrong_without": heft * (without is False),
         "squared_with": square * (with_it is not None),
         "squared_without": square * (without is not None),
+        "mended": both * (with_it is True and without is False),
+        "spoilt": both * (with_it is False and without is True),
+        "alike": both * (with_it is without),
         "accepted": weight * (accepted and with_it is not None),
         "labels": 1,
     }
@@ -226,31 +201,6 @@ def worth_keeping(strategy: Strategy) -> tuple[float, float, float, int]:
 def has_paid_off(strategy: Strategy) -> bool | None:
     """Say whether `strategy` has saved what it cost; `None` if its cost is unknown."""
     return None if strategy.cost is None else net_benefit(strategy) >= 0.0
-
-
-class _Share(NamedTuple):
-    """What is believed of a share of right answers, after so many effective labels."""
-
-    mean: float
-    variance: float
-    labels: float
-
-
-def _with_it(tally: Tally) -> _Share:
-    return _posterior(tally.right_with, tally.wrong_with, tally.squared_with)
-
-
-def _without(tally: Tally) -> _Share:
-    return _posterior(tally.right_without, tally.wrong_without, tally.squared_without)
-
-
-def _posterior(right: float, wrong: float, squared: float) -> _Share:
-    """Return Beta(1 + right, 1 + wrong), after taking both down to the effective number."""
-    # No label stands for less than one answer; a tally without squares is taken at its word.
-    per_label = max(1.0, squared / (right + wrong)) if right + wrong else 1.0
-    a, b = 1.0 + right / per_label, 1.0 + wrong / per_label
-    # Rounded, so that three labels of one weight are three.
-    return _Share(a / (a + b), a * b / ((a + b) ** 2 * (a + b + 1.0)), round(a + b - 2.0, 6))
 
 
 def _representative(tally: Tally) -> bool:

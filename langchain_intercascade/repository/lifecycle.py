@@ -68,6 +68,18 @@ def archived(strategy: Strategy, why: str) -> Strategy:
     )
 
 
+def suspended_by(strategy: Strategy, who: str, why: str = "") -> Strategy | None:
+    """Return a strategy as `who` has taken it out of use for now; `None` if it is not in use."""
+    in_use = strategy.state in (State.ACTIVE, State.CANDIDATE)
+    return suspended(strategy, why or f"by {who}") if in_use else None
+
+
+def archived_by(strategy: Strategy, who: str, why: str = "") -> Strategy | None:
+    """Return a strategy as `who` has put it away; `None` if it is away already."""
+    is_away = strategy.state is State.ARCHIVED
+    return None if is_away else archived(strategy, why or f"by {who}")
+
+
 def merged(strategy: Strategy, other: Strategy) -> Strategy | None:
     """Let `strategy` stand for what `other` teaches too; its text stays as it is.
 

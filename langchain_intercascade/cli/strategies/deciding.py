@@ -22,7 +22,7 @@ from langchain_intercascade.cli.strategies.place import (
 )
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.repository.base import StrategyRepository
-from langchain_intercascade.repository.lifecycle import archived, suspended
+from langchain_intercascade.repository.lifecycle import archived_by, suspended_by
 from langchain_intercascade.repository.promotion import SOURCES, approving, promoting
 from langchain_intercascade.strategy import State, Strategy
 
@@ -108,7 +108,7 @@ def suspend_strategy(
       intercascade strategies suspend 1f2e3d4c --why "it is out of date" --path ./strategies
     """  # noqa: D301 - \b is the mark that keeps lines apart in the help
     found = the_one(repository, tenant, strategy_id)
-    _change(repository, found, lambda each: _suspended(each, why, person(by)), "suspended", json)
+    _change(repository, found, lambda each: suspended_by(each, person(by), why), "suspended", json)
 
 
 @at_a_repository
@@ -145,7 +145,7 @@ def archive_strategy(
       intercascade strategies archive 1f2e3d4c --why "replaced by another" --path ./strategies
     """  # noqa: D301 - \b is the mark that keeps lines apart in the help
     found = the_one(repository, tenant, strategy_id)
-    _change(repository, found, lambda each: _archived(each, why, person(by)), "archived", json)
+    _change(repository, found, lambda each: archived_by(each, person(by), why), "archived", json)
 
 
 @at_a_repository
@@ -171,9 +171,9 @@ def _decided(repository: StrategyRepository, strategy: Strategy, who: str) -> bo
         case "a":
             _approve(repository, strategy, who)
         case "s":
-            _change(repository, strategy, lambda each: _suspended(each, "", who), "suspended")
+            _change(repository, strategy, lambda each: suspended_by(each, who), "suspended")
         case "v":
-            _change(repository, strategy, lambda each: _archived(each, "", who), "archived")
+            _change(repository, strategy, lambda each: archived_by(each, who), "archived")
         case "q":
             return False
     return True
@@ -215,16 +215,6 @@ def _report(strategy: Strategy, said: str, json: bool) -> None:  # noqa: FBT001 
         typer.echo(jsonlib.dumps(strategy.payload(), indent=2))
     else:
         err().print(said, soft_wrap=True)
-
-
-def _suspended(strategy: Strategy, why: str, who: str) -> Strategy | None:
-    can = strategy.state in (State.ACTIVE, State.CANDIDATE)
-    return suspended(strategy, why or f"by {who}") if can else None
-
-
-def _archived(strategy: Strategy, why: str, who: str) -> Strategy | None:
-    can = strategy.state is not State.ARCHIVED
-    return archived(strategy, why or f"by {who}") if can else None
 
 
 def _undone(strategy: Strategy) -> Strategy:

@@ -8,8 +8,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from langchain_intercascade.cli.screen import dollars
+from langchain_intercascade.repository.belief import effect
 from langchain_intercascade.repository.ledger import (
-    effect,
     has_paid_off,
     net_benefit,
     standing,

@@ -9,7 +9,7 @@ import pytest
 
 from langchain_intercascade import ConfigurationError, InterCascade, Label
 from langchain_intercascade.learning.aftermath import EAGER
-from langchain_intercascade.learning.books import NEW
+from langchain_intercascade.learning.books import OPEN
 from langchain_intercascade.strategy import State, Strategy, Tally
 from langchain_intercascade.testing import Reply
 from tests.cascades import SURE, Host
@@ -343,23 +343,24 @@ def test_feedback_on_a_deferred_answer_counts_once(chat: Host) -> None:
         assert counts(tally(cascade)) == (0, 1, 0, 1)
 
 
-def test_new_strategies_are_audited_more_often(chat: Host) -> None:
-    """Each label stands for what it was drawn with, and the rate falls when they are known."""
+def test_what_is_open_is_audited_more_often(chat: Host) -> None:
+    """Each label stands for what it was drawn with, and the rate falls when that is over."""
     weak = pupil(unaided, logprob=SURE)
     repository = memory()
-    repository.put(strategy())
+    few, many = 5, 20
+    repository.put(strategy(ledger={"weak-model": Tally(uses=OPEN - few)}))
     with trusting(weak=weak, repository=repository, audit_rate=1 / EAGER) as cascade:
-        for number in range(NEW):
+        for number in range(few):
             chat.ask(cascade, pears(4 + number, 5, who=2))
         assert cascade.flush(timeout=20)
         new = tally(cascade)
-        for number in range(NEW):
+        for number in range(many):
             chat.ask(cascade, pears(4 + number, 5, who=2))
         assert cascade.flush(timeout=20)
         old = tally(cascade)
 
-    assert (new.labels, new.right_with) == (NEW, NEW)
-    assert new.labels <= old.labels < 2 * NEW
+    assert (new.labels, new.right_with) == (few, few)
+    assert new.labels <= old.labels < few + many
     assert old.right_with - new.right_with == EAGER * (old.labels - new.labels)
 
 

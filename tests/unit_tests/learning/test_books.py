@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from langchain_intercascade._steps import arun, run
 from langchain_intercascade.errors import RepositoryError
 from langchain_intercascade.label import Label, Owned, label_of, lot
-from langchain_intercascade.learning.books import NEW, Books
+from langchain_intercascade.learning.books import OPEN, Books
 from langchain_intercascade.record import RetrievedStrategy, amended, new_record
 from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.strategy import Strategy, Tally
@@ -143,6 +144,24 @@ def test_uses_cost_no_write_of_their_own(colour: Colour) -> None:
 
     assert (before.uses, known(repository, one).uses) == (0, 3)
     assert run(books.settling()) == 0
+
+
+def test_uses_that_wait_take_no_room(colour: Colour) -> None:
+    """A cascade that accepts everything may wait for months until it is closed."""
+    repository = memory()
+    (one, *_) = three(repository)
+    books = Books(repository, weak_model=WEAK)
+    record = new_record(run_id="r", tenant=TENANT, encoder="e")
+    books.use((Owned(TENANT, one.id),), record)
+    tracemalloc.start()
+    for _ in range(999):
+        books.use((Owned(TENANT, one.id),), record)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    colour.run(lambda: run(books.settling()), lambda: arun(books.settling()))
+
+    assert held < 4096
+    assert known(repository, one).uses == 1000
 
 
 def test_uses_are_written_on_close() -> None:
@@ -289,7 +308,7 @@ def test_a_label_that_says_nothing_any_more_leaves_nothing() -> None:
     assert known(repository, one) == Tally()
 
 
-# What is new.
+# What is open.
 
 
 def accepted(books: Books, one: Strategy, times: int) -> None:
@@ -299,29 +318,48 @@ def accepted(books: Books, one: Strategy, times: int) -> None:
         books.use((Owned(one.tenant, one.id),), record)
 
 
-def test_a_strategy_is_new_for_its_first_uses() -> None:
+def test_the_worth_of_a_strategy_is_open_for_so_many_uses() -> None:
     """Whether they are written down or not; each strategy has its own."""
     repository = memory()
     one, two, _ = three(repository)
     books = Books(repository, weak_model=WEAK)
-    accepted(books, one, NEW - 1)
+    accepted(books, one, OPEN - 1)
     run(books.settling())
     accepted(books, one, 1)
-    last = books.is_new(Owned(TENANT, one.id))
+    last = books.is_open(Owned(TENANT, one.id))
     accepted(books, one, 1)
 
     assert last
-    assert not books.is_new(Owned(TENANT, one.id))
-    assert books.is_new(Owned(TENANT, two.id))
+    assert not books.is_open(Owned(TENANT, one.id))
+    assert books.is_open(Owned(TENANT, two.id))
 
 
-def test_what_others_have_used_is_new_until_the_first_label() -> None:
+def test_what_is_proven_is_open_no_longer(colour: Colour) -> None:
+    """What helps needs no closer look after a few labels; what does nothing, does."""
+    repository = memory()
+    good, doubtful, _ = three(repository)
+    books = Books(repository, weak_model=WEAK)
+    before = books.is_open(Owned(TENANT, good.id))
+
+    def note(told: Label) -> None:
+        colour.run(lambda: run(books.noting(told)), lambda: arun(books.noting(told)))
+
+    for at in range(5):
+        note(label(good, run_id=f"helped {at}", correct=True, without=False))
+        note(label(doubtful, run_id=f"same {at}", correct=True, without=True))
+
+    assert before
+    assert not books.is_open(Owned(TENANT, good.id))
+    assert books.is_open(Owned(TENANT, doubtful.id))
+
+
+def test_what_others_have_found_out_is_open_until_the_first_label() -> None:
     """Another process cannot know before, and then it does."""
     repository = memory()
-    (one, *_) = three(repository, ledger={WEAK: Tally(uses=NEW + 1)})
+    (one, *_) = three(repository, ledger={WEAK: Tally(uses=OPEN + 1)})
     books = Books(repository, weak_model=WEAK)
-    before = books.is_new(Owned(TENANT, one.id))
+    before = books.is_open(Owned(TENANT, one.id))
     run(books.noting(label(one, correct=True)))
 
     assert before
-    assert not books.is_new(Owned(TENANT, one.id))
+    assert not books.is_open(Owned(TENANT, one.id))

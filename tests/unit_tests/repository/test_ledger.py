@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from langchain_intercascade.repository.belief import effect
 from langchain_intercascade.repository.ledger import (
-    USELESS_AFTER,
     counted,
-    effect,
+    proven,
     standing,
     used,
     usefulness,
@@ -98,17 +98,80 @@ def test_what_spoils_right_answers_is_suspended() -> None:
     assert found.reason.startswith("harmful to weak")
 
 
-def test_what_does_nothing_is_suspended_once_enough_is_known() -> None:
-    """As many right as without it: that takes longer to know, and then it goes."""
-    pair = labelled(strategy(), 1, with_it=True, without=True)
-    for _ in range(int(USELESS_AFTER) // 2 - 1):
-        pair = counted(pair, WEAK, with_it=False, without=False)
-        pair = counted(pair, WEAK, with_it=True, without=True)
-    before = pair
-    pair = counted(pair, WEAK, with_it=False, without=False)
+def of_pairs(mended: int, spoilt: int, alike: int) -> Tally:
+    """Return what is known after so many queries that were tried both ways."""
+    half = alike / 2
+    return Tally(
+        right_with=mended + half,
+        wrong_with=spoilt + half,
+        right_without=spoilt + half,
+        wrong_without=mended + half,
+        squared_with=mended + spoilt + alike,
+        squared_without=mended + spoilt + alike,
+        mended=mended,
+        spoilt=spoilt,
+        alike=alike,
+        accepted=mended + spoilt + alike,
+        labels=mended + spoilt + alike,
+    )
 
-    assert (State.ACTIVE, State.SUSPENDED) == (before.state, pair.state)
+
+def test_what_changes_nothing_is_suspended_once_its_credit_is_used_up() -> None:
+    """As many right as without it: not after the first few labels, and then for good."""
+    pair = strategy()
+    states = []
+    for n in range(30):
+        pair = counted(pair, WEAK, with_it=n % 2 == 0, without=n % 2 == 0)
+        states.append(pair.state)
+
+    assert states[:6] == [State.ACTIVE] * 6
+    assert states[19:] == [State.SUSPENDED] * 11
     assert pair.reason.startswith("useless to weak")
+
+
+def test_credit_lasts_longer_where_answers_change_to_and_fro() -> None:
+    """So many labels that changed nothing are sure; as many that mend and spoil say little."""
+    calm, stormy = of_pairs(0, 0, 16), of_pairs(5, 5, 6)
+
+    assert effect(calm).mean == pytest.approx(effect(stormy).mean)
+    assert ("useless", "unknown") == (standing(calm), standing(stormy))
+    assert standing(of_pairs(60, 60, 80)) == "useless"
+
+
+def test_what_was_tried_both_ways_is_known_better() -> None:
+    """The same shares, once of the same queries and once of others."""
+    paired = of_pairs(3, 1, 12)
+    apart = paired.model_copy(update={"mended": 0.0, "spoilt": 0.0, "alike": 0.0})
+
+    assert effect(paired).mean == pytest.approx(effect(apart).mean)
+    assert effect(paired).deviation < 0.75 * effect(apart).deviation
+
+
+@settings(max_examples=50)
+@given(counts=st.tuples(*[st.integers(0, 12)] * 3), extra=st.tuples(*[st.integers(0, 5)] * 4))
+def test_pairs_are_a_dirichlet(counts: tuple[int, ...], extra: tuple[int, ...]) -> None:
+    """Alone they have its variance; with labels of other queries no less, and never none."""
+    mended, spoilt, alike = counts
+    known = sum(counts)
+    alone = of_pairs(mended, spoilt, alike)
+    up, down = (mended + 0.5) / (known + 2), (spoilt + 0.5) / (known + 2)
+    expected = math.sqrt((up + down - (up - down) ** 2) / (known + 3))
+    names = ("right_with", "wrong_with", "right_without", "wrong_without")
+    more = {name: getattr(alone, name) + n for name, n in zip(names, extra, strict=True)}
+    squares = {"squared_with": known + sum(extra[:2]), "squared_without": known + sum(extra[2:])}
+    mixed = effect(alone.model_copy(update=more | squares))
+
+    if known:
+        assert effect(alone).deviation == pytest.approx(expected)
+    assert mixed.deviation > 0.0
+    assert math.isfinite(mixed.deviation)
+
+
+def test_what_helps_is_proven_by_a_few_labels_and_what_is_doubtful_is_not() -> None:
+    """Nothing is proven without a comparison, nor by less than three."""
+    assert [proven(of_pairs(n, 0, 0)) for n in range(4)] == [False, False, False, True]
+    assert not proven(of_pairs(3, 2, 11))
+    assert not proven(Tally(right_with=50, squared_with=50, labels=50))
 
 
 def test_what_helps_a_little_stays() -> None:
@@ -132,7 +195,7 @@ def test_deferrals_alone_do_not_show_that_a_strategy_is_useless() -> None:
 
 def test_what_is_never_accepted_can_be_useless_without_audits() -> None:
     """Then deferrals are all there is."""
-    found = labelled(strategy(), int(USELESS_AFTER), with_it=False, without=False)
+    found = labelled(strategy(), 20, with_it=False, without=False)
 
     assert found.state is State.SUSPENDED
 
@@ -160,12 +223,31 @@ def test_equal_weights_change_nothing(labels: list[tuple[bool, bool]], weight: f
     assert plain.state is heavy.state
 
 
+@settings(max_examples=60)
 @given(
-    right=st.floats(0, 1e6), wrong=st.floats(0, 1e6), squared=st.floats(0, 1e9), labels=st.just(9)
+    right=st.floats(0, 1e6),
+    wrong=st.floats(0, 1e6),
+    squared=st.floats(0, 1e9),
+    pairs=st.tuples(*[st.floats(0, 1e6)] * 3),
+    without=st.floats(0, 1e6),
 )
-def test_beliefs_are_numbers(right: float, wrong: float, squared: float, labels: int) -> None:
+def test_beliefs_are_numbers(
+    right: float, wrong: float, squared: float, pairs: tuple[float, ...], without: float
+) -> None:
     """Whatever was counted, the mean gain is between -1 and 1, and how sure one is, finite."""
-    found = effect(Tally(right_with=right, wrong_with=wrong, squared_with=squared, labels=labels))
+    mended, spoilt, alike = pairs
+    found = effect(
+        Tally(
+            right_with=right,
+            wrong_with=wrong,
+            squared_with=squared,
+            right_without=without,
+            mended=mended,
+            spoilt=spoilt,
+            alike=alike,
+            labels=9,
+        )
+    )
 
     assert -1.0 <= found.mean <= 1.0
     assert math.isfinite(found.deviation)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from langchain_intercascade.repository.belief import effect
 from langchain_intercascade.repository.ledger import (
     counted,
     discounted,
-    effect,
     has_paid_off,
     net_benefit,
     saving,
@@ -62,6 +62,9 @@ def test_counts_are_exact(labels: Any) -> None:
     assert found.wrong_with == sum(with_it is False for with_it, _ in labels)
     assert found.right_without == sum(without is True for _, without in labels)
     assert found.wrong_without == sum(without is False for _, without in labels)
+    assert found.mended == labels.count((True, False))
+    assert found.spoilt == labels.count((False, True))
+    assert found.alike == labels.count((True, True)) + labels.count((False, False))
     assert found.labels == len(labels)
 
 
