@@ -48,16 +48,30 @@ class Scope:
             run_manager.inheritable_metadata,
         )
 
-    def config(self) -> RunnableConfig:
+    def config(self, run_manager: RunManager = None) -> RunnableConfig:
         """Return the config for the calls inside: children of this run, kept out of its stream.
 
         What the user sees streamed are the cascade's own tokens, once.
+
+        Args:
+            run_manager: That of this run, if LangChain has made one; it has found out already who
+                listens.
         """
-        manager = CallbackManager.configure(
-            inheritable_callbacks=self.callbacks,
-            inheritable_tags=self.tags,
-            inheritable_metadata=self.metadata,
-        )
+        if run_manager is not None and run_manager.run_id == self.run_id:
+            manager = CallbackManager(
+                list(run_manager.inheritable_handlers),
+                inheritable_handlers=list(run_manager.inheritable_handlers),
+                tags=list(run_manager.inheritable_tags),
+                inheritable_tags=list(run_manager.inheritable_tags),
+                metadata=dict(run_manager.inheritable_metadata),
+                inheritable_metadata=dict(run_manager.inheritable_metadata),
+            )
+        else:
+            manager = CallbackManager.configure(
+                inheritable_callbacks=self.callbacks,
+                inheritable_tags=self.tags,
+                inheritable_metadata=self.metadata,
+            )
         manager.parent_run_id = self.run_id
         return {"callbacks": manager, "tags": [QUIET]}
 

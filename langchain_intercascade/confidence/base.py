@@ -9,7 +9,7 @@ gate that only asked "is it below?" would accept them.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from numbers import Real
@@ -32,20 +32,22 @@ class Evidence:
         query: The text that strategies are retrieved by.
         messages: The conversation as the caller sent it, without strategies.
         weak_answer: The weak model's message, with all its metadata.
-        prompt: What the weak model was asked, strategies included; `messages` if `None`.
+        prompt: What the weak model was asked, strategies included, or what makes it, for few
+            functions want it; `messages` if `None`.
         run: How the query is run, with its tools or its schema; `None` if nobody knows.
     """
 
     query: str
     messages: Sequence[BaseMessage]
     weak_answer: AIMessage
-    prompt: Sequence[BaseMessage] | None = None
+    prompt: Sequence[BaseMessage] | Callable[[], Sequence[BaseMessage]] | None = None
     run: Run | None = None
 
     @property
     def asked(self) -> list[BaseMessage]:
         """What the weak model was asked."""
-        return list(self.messages if self.prompt is None else self.prompt)
+        prompt = self.prompt() if callable(self.prompt) else self.prompt
+        return list(self.messages if prompt is None else prompt)
 
 
 @dataclass(frozen=True, slots=True)

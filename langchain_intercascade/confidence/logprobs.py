@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from langchain_intercascade.confidence.base import (
@@ -35,6 +36,8 @@ PLAUSIBLE_SHARE: Final = 0.5
 Counts differ a little in honest answers (end-of-text and special tokens), but
 an answer reassembled from stream events was seen to keep one of five.
 """
+
+_LOGPROB: Final = itemgetter("logprob")
 
 Aggregate: TypeAlias = Literal["mean", "minimum", "quantile", "margin"]
 Span: TypeAlias = Literal["whole", "answer"]
@@ -156,7 +159,7 @@ def read_logprobs(answer: AIMessage) -> Logprobs | None:
     metadata = answer.response_metadata
     for candidate in (metadata.get("logprobs"), metadata.get("logprobs_result")):
         if entries := _entries(candidate):
-            return Logprobs([logprob_of(entry) for entry in entries], entries)
+            return Logprobs(_values(entries), entries)
     mean = metadata.get("avg_logprobs")
     if isinstance(mean, int | float):
         return Logprobs([logprob_of(mean)], averaged=True)
@@ -212,6 +215,17 @@ def logprob_of(entry: Any) -> float:
         return math.nan
 
 
+def _values(entries: Sequence[Any]) -> list[float]:
+    """Return what `logprob_of` says of each; in the usual shape without asking for each."""
+    try:
+        told = list(map(_LOGPROB, entries))
+    except (KeyError, TypeError, IndexError):
+        told = []
+    if set(map(type, told)) == {float}:  # what else compares like a number may be a flag
+        return told
+    return [logprob_of(entry) for entry in entries]
+
+
 def candidates(entry: Any) -> list[tuple[str, float]]:
     """Return the listed candidates for a token, as text and log-probability; may be empty.
 
@@ -257,12 +271,20 @@ def _implausible(found: Logprobs, answer: AIMessage) -> str:
     """Say what is wrong with the log-probabilities; empty if nothing is."""
     values = found.values
     # Four thousand numbers are looked at one by one only if something is wrong with one.
-    if not (math.isfinite(sum(values)) and min(values) >= SENTINEL and max(values) <= ROUNDING):
+    if not _all_plausible(values):
         return next(filter(None, map(implausible, values)))
     visible = _visible_tokens(answer)
     if not found.averaged and found.tokens < PLAUSIBLE_SHARE * visible:
         return f"only {found.tokens} of {visible} tokens came with a log-probability"
     return ""
+
+
+def _all_plausible(values: Sequence[float]) -> bool:
+    total = sum(values)
+    if not (math.isfinite(total) and max(values) <= ROUNDING):
+        return False
+    # None above zero, so none is below the sum of them all.
+    return total > SENTINEL / 2 or min(values) >= SENTINEL
 
 
 def _visible_tokens(answer: AIMessage) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -57,28 +58,43 @@ class Considered:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Choice:
     """What is shown, and what became of everything else.
 
     Attributes:
         hits: The chosen ones in the order of the prompt: best first, pitfalls last.
-        considered: Every hit, nearest first.
+        found: Every hit, nearest first.
+        fates: Says what became of each of them, in the same order; found out when it is asked.
         floor: What they had to reach.
         tokens: What the advice of the chosen ones takes, estimated.
     """
 
     hits: tuple[Hit, ...]
-    considered: tuple[Considered, ...]
+    found: tuple[Hit, ...]
+    fates: Callable[[], tuple[Considered, ...]]
     floor: Floor
     tokens: int
+
+    @property
+    def considered(self) -> tuple[Considered, ...]:
+        """Every hit and what became of it, nearest first."""
+        return self.fates()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Choice):
+            return NotImplemented
+        one, two = ((c.hits, c.considered, c.floor, c.tokens) for c in (self, other))
+        return one == two
+
+    __hash__ = None  # type: ignore[assignment]  # two that are equal may hold other functions
 
     @property
     def reason(self) -> str:
         """Why this much is shown and no more, in one sentence."""
         if self.hits:
-            return f"{len(self.hits)} of {len(self.considered)} strategies found are shown."
-        if not self.considered:
+            return f"{len(self.hits)} of {len(self.found)} strategies found are shown."
+        if not self.found:
             return "Nothing is shown: no strategy was found."
         nearest = self.considered[0]
         return f"Nothing is shown: the nearest strategy is {nearest.why}."

@@ -8,6 +8,7 @@ numbers, order or direction differ are never merged, however much they share.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from langchain_intercascade.repository.lexical import overlap, words
@@ -139,12 +140,14 @@ def contradict(one: str, other: str) -> bool:
     return _decisive(one) != _decisive(other)
 
 
-def _decisive(text: str) -> tuple[list[str], list[str]]:
+@lru_cache(maxsize=512)
+def _decisive(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the words and the signs of `text` that decide, in order."""
-    return [word for word in words(text) if _decides(word)], _SIGN.findall(text)
+    deciding = tuple(word for word in words(text) if _decides(word))
+    return deciding, tuple(_SIGN.findall(text))
 
 
-def _turns(query: str) -> tuple[list[str], list[str]]:
+def _turns(query: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what decides in a query without its numbers, which a strategy does not hold."""
     return _decisive(_NUMBER.sub(" ", query))
 

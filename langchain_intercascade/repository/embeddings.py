@@ -9,18 +9,20 @@ from __future__ import annotations
 import math
 import re
 import sys
-import threading
 import unicodedata
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
+from operator import mul
 from typing import Final, TypeAlias, cast
 
 from langchain_core.embeddings import Embeddings
 
 from langchain_intercascade._steps import Steps, either
 from langchain_intercascade.errors import ConfigurationError, RepositoryError
+from langchain_intercascade.repository._recent import Recent
 
 Vector: TypeAlias = Sequence[float]
 
@@ -36,9 +38,7 @@ class Encoder:
         self.embeddings = embeddings
         self.label = _label(embeddings)
         self._dimension: int | None = None
-        self._remembered = remembered
-        self._vectors: OrderedDict[str, Vector] = OrderedDict()
-        self._lock = threading.Lock()
+        self._vectors: Recent[str, Vector] = Recent(room=remembered)
 
     def encoding(self, text: str) -> Steps[Vector]:
         """Return the vector of `text`, scaled to length one.
@@ -47,19 +47,14 @@ class Encoder:
             RepositoryError: The encoder's vector is empty, not finite, all zero, or not as
                 long as that of the probe text.
         """
-        with self._lock:
-            if (known := self._vectors.get(text)) is not None:
-                self._vectors.move_to_end(text)
-                return known
+        if (known := self._vectors.get(text)) is not None:
+            return known
         answer = yield from either(
             lambda: self.embeddings.embed_query(text),
             lambda: self.embeddings.aembed_query(text),
         )
         vector = self._checked(answer)
-        with self._lock:
-            self._vectors[text] = vector
-            if len(self._vectors) > self._remembered:
-                self._vectors.popitem(last=False)
+        self._vectors.put(text, vector)
         return vector
 
     def probing(self) -> Steps[Vector]:
@@ -72,14 +67,14 @@ class Encoder:
         """Return `answer` as plain numbers with norm one, which no engine can overflow."""
         vector = _numbers(answer)
         fits = len(vector) == (self._dimension or len(vector))
-        if not (fits and any(vector) and all(map(math.isfinite, vector))):
-            msg = (
-                f"The encoder {self.label!r} returned a vector that cannot be used: expected "
-                f"{self._dimension or 'some'} finite numbers, not all zero, not {len(vector)} "
-                f"numbers of which {sum(map(math.isfinite, vector))} are finite."
-            )
-            raise RepositoryError(msg)
-        return _unit(vector)
+        if (unit := _unit(vector) if fits else None) is not None:
+            return unit
+        msg = (
+            f"The encoder {self.label!r} returned a vector that cannot be used: expected "
+            f"{self._dimension or 'some'} finite numbers, not all zero, not {len(vector)} "
+            f"numbers of which {sum(map(math.isfinite, vector))} are finite."
+        )
+        raise RepositoryError(msg)
 
 
 class HashingEmbeddings(Embeddings):
@@ -108,12 +103,11 @@ class HashingEmbeddings(Embeddings):
 
     def embed_query(self, text: str) -> list[float]:
         """Return the unit vector of `text`."""
-        slots = [0.0] * self.dimension
+        slots, dimension = [0.0] * self.dimension, self.dimension
         for feature, count in Counter(_features(text)).items():
-            digest = int.from_bytes(blake2b(feature.encode(), digest_size=8).digest(), "big")
-            sign = 1.0 if digest & 1 else -1.0
-            slots[(digest >> 1) % self.dimension] += sign * (1.0 + math.log(count))
-        norm = math.sqrt(sum(x * x for x in slots))
+            number, sign = _known_hash(feature) if len(feature) < _LONG else _hash(feature)
+            slots[number % dimension] += sign if count == 1 else sign * (1.0 + math.log(count))
+        norm = math.sqrt(sum(map(mul, slots, slots)))
         if norm == 0.0:  # blank text, or everything cancelled out: still a legal unit vector
             slots[0] = norm = 1.0
         return [x / norm for x in slots]
@@ -136,9 +130,9 @@ def cosine(one: Vector, other: Vector) -> float:
     if len(one) != len(other):
         msg = f"Vectors of length {len(one)} and {len(other)} cannot be compared."
         raise ConfigurationError(msg)
-    dot = math.fsum(a * b for a, b in zip(one, other, strict=True))
-    norms = math.sqrt(math.fsum(a * a for a in one) * math.fsum(b * b for b in other))
-    return dot / norms if norms else 0.0
+    # In C throughout: every query that something was misled on is compared, on the serving path.
+    norms = math.hypot(*one) * math.hypot(*other)
+    return math.fsum(map(mul, one, other)) / norms if norms else 0.0
 
 
 def _features(text: str) -> Iterator[str]:
@@ -147,24 +141,45 @@ def _features(text: str) -> Iterator[str]:
     yield from (f"w:{word}" for word in words)
     yield from (f"b:{a} {b}" for a, b in pairwise(words))
     for word in words:
-        padded = f"^{word}$"
-        for size in (3, 4, 5):
-            yield from (f"c:{padded[i : i + size]}" for i in range(len(padded) - size + 1))
+        yield from _known_pieces(word) if len(word) < _LONG else _pieces(word)
 
 
-def _unit(vector: Sequence[float]) -> Vector:
+def _pieces(word: str) -> tuple[str, ...]:
+    padded = f"^{word}$"
+    return tuple(
+        f"c:{padded[i : i + size]}" for size in (3, 4, 5) for i in range(len(padded) - size + 1)
+    )
+
+
+def _hash(feature: str) -> tuple[int, float]:
+    """Return the number that `feature` is hashed to, and its sign."""
+    digest = int.from_bytes(blake2b(feature.encode(), digest_size=8).digest(), "big")
+    return digest >> 1, 1.0 if digest & 1 else -1.0
+
+
+# The same words come again and again, whatever the text; what is no word of any language is not
+# kept.  Together a few megabytes.
+_LONG: Final = 64
+_known_pieces = lru_cache(maxsize=4096)(_pieces)
+_known_hash = lru_cache(maxsize=32768)(_hash)
+
+
+def _unit(vector: Sequence[float]) -> Vector | None:
+    """Return `vector` with norm one; `None` if it has no direction, or a number is not finite."""
     norm = math.hypot(*vector)
-    if not sys.float_info.min < norm < math.inf:
-        # Too small or too large for an exact norm, though every number is a good one.
-        largest = max(map(abs, vector))
-        return _unit([x / largest for x in vector])
-    return tuple(x / norm for x in vector)
+    if sys.float_info.min < norm < math.inf:  # only if each number is finite, and some are not 0
+        return tuple([x / norm for x in vector])
+    if not (any(vector) and all(map(math.isfinite, vector))):
+        return None
+    # Too small or too large for an exact norm, though every number is a good one.
+    largest = max(map(abs, vector))
+    return _unit([x / largest for x in vector])
 
 
 def _numbers(answer: object) -> list[float]:
     """Return the numbers in `answer`, or none: some encoders answer with arrays, or `None`."""
     try:
-        return [float(x) for x in cast("Iterable[float]", answer)]
+        return list(map(float, cast("Iterable[float]", answer)))
     except (TypeError, ValueError, OverflowError):
         return []
 

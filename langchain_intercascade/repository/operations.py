@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from langchain_intercascade.repository.embeddings import Vector
@@ -36,8 +36,7 @@ class Point:
     payload: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredPayload:
+class ScoredPayload(NamedTuple):
     """What a search gives back: the data of a point and its cosine similarity."""
 
     payload: dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from langchain_intercascade.strategy import Strategy
@@ -13,8 +13,7 @@ META_ID: Final = "00000000-0000-4000-8000-000000000001"
 """Id of the point that says who wrote this repository, and with which encoder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A strategy that was found, and how near its nearest key is (cosine, in [-1, 1])."""
 
     strategy: Strategy

@@ -13,8 +13,11 @@ Nothing in here calls anything: hits in, choice out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from langchain_intercascade.errors import ConfigurationError
@@ -65,6 +68,9 @@ PITFALLS: Final = 1
 
 
 _Reason: TypeAlias = tuple[Outcome, str]
+
+_SIMILARITY: Final = attrgetter("similarity")
+_ID: Final = attrgetter("strategy.id")
 
 
 def fetch_size(k: int) -> int:
@@ -132,79 +138,123 @@ def chosen(
     """
     _check(relative_floor, usefulness_weight, usefulness or {})
     bar = floor if isinstance(floor, Floor) else Floor.fixed(floor)
-    found = sorted(
-        {hit.strategy.id: hit for hit in sorted(hits, key=_far_first)}.values(), key=_near_first
+    nearest = {hit.strategy.id: hit for hit in sorted(hits, key=_SIMILARITY)}
+    found = sorted(sorted(nearest.values(), key=_ID), key=_SIMILARITY, reverse=True)
+    sieve = _Sieve(
+        found, floor=bar, share=relative_floor, moment=moment, misled=misled or {}, text=text
     )
-    sieve = _Sieve(found)
-    sieve.rule_out(partial(_unusable, moment=moment, text=text))
-    sieve.rule_out(partial(_misleading, misled=misled or {}))
-    if sieve.left:
-        sieve.rule_out(partial(_too_far, floor=bar, lead=_lead(sieve.left)))
-    if sieve.left:
-        sieve.rule_out(partial(_far_behind, share=relative_floor, best=sieve.left[0].similarity))
+    sieve.sift()
     scores = _scores(sieve.left, query, usefulness or {}, usefulness_weight)
-    shown = _picked(sieve, scores, k=k, budget=budget, text=text)
-    considered = tuple(sieve.fates[hit.strategy.id] for hit in found)
-    return Choice(tuple(shown), considered, bar, sum(tokens_of(text(h.strategy)) for h in shown))
+    picking = _picking(sieve, scores, k=k, budget=budget)
+    shown = sorted(islice(picking, k), key=_pitfalls_last)
+
+    def fates() -> tuple[Considered, ...]:
+        # Of what is not shown, it costs more to say why than to choose, and few ask.
+        deque(picking, maxlen=0)
+        sieve.settle_all()
+        return tuple(sieve.fates[hit.strategy.id] for hit in found)
+
+    tokens = sum(tokens_of(sieve.told[hit.strategy.id]) for hit in shown)
+    return Choice(tuple(shown), tuple(found), fates, bar, tokens)
 
 
 class _Sieve:
-    """The hits that are still in the running, and what became of the others."""
+    """Holds hits against every reason there may be, the nearest first, and only as far as need be.
 
-    def __init__(self, hits: Sequence[Hit]) -> None:
-        self.left = list(hits)
+    Attributes:
+        left: The hits that are still in the running, the nearest first.
+        fates: What became of the others.
+        told: What would be shown, by id, of each hit that was looked at.
+    """
+
+    def __init__(
+        self,
+        found: Sequence[Hit],
+        *,
+        floor: Floor,
+        share: float,
+        moment: str | None,
+        misled: Mapping[str, float],
+        text: Callable[[Strategy], str],
+    ) -> None:
+        self.left: list[Hit] = []
         self.fates: dict[str, Considered] = {}
+        self.told: dict[str, str] = {}
+        self._found, self._waiting = found, deque(found)
+        self._floor, self._share, self._misled = floor, share, misled
+        self._moment, self._text = moment, text
+        self._lead: Lead | None = None
+        self._needed = -math.inf
 
-    def rule_out(self, reason: Callable[[Hit], _Reason | None]) -> None:
-        """Take out every hit that there is a `reason` against."""
-        still, self.left = self.left, []
-        for hit in still:
-            against = reason(hit)
-            if against is None:
-                self.left.append(hit)
-            else:
-                self.settle(Considered(hit, *against))
+    def sift(self) -> None:
+        """Look at the hits until all that follow are too far behind the first that is left."""
+        while self._waiting and self._waiting[0].similarity >= self._needed:
+            self._look(self._waiting.popleft())
+
+    def settle_all(self) -> None:
+        """Look at the others too, for why they are not shown."""
+        while self._waiting:
+            self._look(self._waiting.popleft())
 
     def settle(self, considered: Considered) -> None:
         """Note what became of a hit."""
         self.fates[considered.hit.strategy.id] = considered
 
+    def _look(self, hit: Hit) -> None:
+        against = self._useless(hit) or self._too_far(hit) or self._far_behind(hit)
+        if against is not None:
+            self.settle(Considered(hit, *against))
+            return
+        if not self.left:
+            # Written so that it also holds for a best similarity below 0.
+            self._needed = hit.similarity - (1.0 - self._share) * abs(hit.similarity)
+        self.left.append(hit)
 
-def _unusable(hit: Hit, *, moment: str | None, text: Callable[[Strategy], str]) -> _Reason | None:
-    if is_expired(hit.strategy, at=moment):
-        return Outcome.EXPIRED, f"expired since {hit.strategy.expires_at}"
-    return None if text(hit.strategy) else (Outcome.EMPTY, "without advice")
+    def _useless(self, hit: Hit) -> _Reason | None:
+        strategy = hit.strategy
+        if strategy.expires_at and is_expired(strategy, at=self._moment):
+            return Outcome.EXPIRED, f"expired since {strategy.expires_at}"
+        if (told := self.told.get(strategy.id)) is None:
+            told = self.told[strategy.id] = self._text(strategy)
+        if not told:
+            return Outcome.EMPTY, "without advice"
+        return _misleading(hit, self._misled) if self._misled else None
+
+    def _too_far(self, hit: Hit) -> _Reason | None:
+        """Hold `hit` against the floor; what is of one kind with the first shares its lead."""
+        floor = self._floor
+        if hit.similarity >= floor.similarity:
+            return None
+        lead = self._leading()
+        margin = hit.similarity - (lead.similarity - lead.margin)
+        if floor.passes(hit.similarity, margin):
+            return None
+        why = f"below the floor ({hit.similarity:.2f}, {floor.similarity:.2f} is needed"
+        if hit.similarity >= floor.least:
+            why += f", or a lead of {floor.margin:.2f} over the next different one, not "
+            why += f"{margin:.2f}"
+        return Outcome.BELOW_FLOOR, f"{why})"
+
+    def _far_behind(self, hit: Hit) -> _Reason | None:
+        if hit.similarity >= self._needed:
+            return None
+        best = self.left[0].similarity
+        return Outcome.FAR_BEHIND, f"far behind the best ({hit.similarity:.2f} against {best:.2f})"
+
+    def _leading(self) -> Lead:
+        """Return the lead of the first hit that is of any use; one that is not leads nobody."""
+        if self._lead is None:
+            useful = [hit for hit in self._found if self._useless(hit) is None]
+            self._lead = leading([(hit.strategy, hit.similarity) for hit in useful], alike)
+        return self._lead
 
 
-def _misleading(hit: Hit, *, misled: Mapping[str, float]) -> _Reason | None:
+def _misleading(hit: Hit, misled: Mapping[str, float]) -> _Reason | None:
     nearest = misled.get(hit.strategy.id, -math.inf)
     if nearest < hit.similarity:
         return None
     why = f"misleading here ({nearest:.2f} like a query it got wrong, {hit.similarity:.2f} its own)"
     return Outcome.MISLEADING, why
-
-
-def _lead(hits: Sequence[Hit]) -> Lead:
-    return leading([(hit.strategy, hit.similarity) for hit in hits], alike)
-
-
-def _too_far(hit: Hit, *, floor: Floor, lead: Lead) -> _Reason | None:
-    """Hold `hit` against the floor; what is of one kind with the first shares its lead."""
-    margin = hit.similarity - (lead.similarity - lead.margin)
-    if floor.passes(hit.similarity, margin):
-        return None
-    why = f"below the floor ({hit.similarity:.2f}, {floor.similarity:.2f} is needed"
-    if hit.similarity >= floor.least:
-        why += f", or a lead of {floor.margin:.2f} over the next different one, not {margin:.2f}"
-    return Outcome.BELOW_FLOOR, f"{why})"
-
-
-def _far_behind(hit: Hit, *, share: float, best: float) -> _Reason | None:
-    # Written so that it also holds for a best similarity below 0.
-    needed = best - (1.0 - share) * abs(best)
-    if hit.similarity >= needed:
-        return None
-    return Outcome.FAR_BEHIND, f"far behind the best ({hit.similarity:.2f} against {best:.2f})"
 
 
 def _scores(
@@ -220,15 +270,8 @@ def _scores(
     }
 
 
-def _picked(
-    sieve: _Sieve,
-    scores: Mapping[str, float],
-    *,
-    k: int,
-    budget: int,
-    text: Callable[[Strategy], str],
-) -> list[Hit]:
-    """Take the hits one by one, the best of those left first, and settle each of them.
+def _picking(sieve: _Sieve, scores: Mapping[str, float], *, k: int, budget: int) -> Iterator[Hit]:
+    """Take the hits one by one, the best of those left first, settle each, and yield the chosen.
 
     This is maximal marginal relevance (Carbonell and Goldstein, 1998) with the
     words that two pieces of advice share in the place of their similarity.
@@ -236,23 +279,34 @@ def _picked(
     shown: list[Hit] = []
     said = dict.fromkeys(scores, 0.0)
     spent = 0
-    while sieve.left:
-        hit = min(sieve.left, key=lambda each: _rank(each, scores, said))
-        sieve.left.remove(hit)
-        size = tokens_of(text(hit.strategy))
-        maybe_repeated = shown if said[hit.strategy.id] >= SAME else ()
+    ranked = partial(_rank, scores=scores, said=said)
+    left, told = sorted(sieve.left, key=ranked), sieve.told
+    while left:
+        hit = left.pop(0)
+        text = told[hit.strategy.id]
+        size = tokens_of(text)
+        earlier = (
+            [told[each.strategy.id] for each in shown] if said[hit.strategy.id] >= SAME else ()
+        )
         against = (
-            _repeats(hit, maybe_repeated, text)
+            _repeats(text, earlier)
             or _superfluous(hit, shown, k)
             or _too_long(size, budget - spent)
         )
+        fate = against or (Outcome.CHOSEN, f"shown as number {len(shown) + 1}")
+        sieve.settle(Considered(hit, *fate, scores[hit.strategy.id]))
         if against is None:
             shown.append(hit)
             spent += size
-            _note_said(said, text(hit.strategy), sieve.left, text)
-        outcome, why = against or (Outcome.CHOSEN, f"shown as number {len(shown)}")
-        sieve.settle(Considered(hit, outcome, why, scores[hit.strategy.id]))
-    return sorted(shown, key=lambda each: each.strategy.kind is Kind.PITFALL)
+            yield hit
+            for each in left:
+                name = each.strategy.id
+                said[name] = max(said[name], overlap(text, told[name]))
+            left.sort(key=ranked)
+
+
+def _pitfalls_last(hit: Hit) -> bool:
+    return hit.strategy.kind is Kind.PITFALL
 
 
 def _rank(
@@ -262,19 +316,10 @@ def _rank(
     return DIVERSITY * said[name] - scores[name], -hit.similarity, name
 
 
-def _note_said(
-    said: dict[str, float], new: str, left: Sequence[Hit], text: Callable[[Strategy], str]
-) -> None:
-    for hit in left:
-        shared = overlap(new, text(hit.strategy))
-        said[hit.strategy.id] = max(said[hit.strategy.id], shared)
-
-
-def _repeats(hit: Hit, shown: Sequence[Hit], text: Callable[[Strategy], str]) -> _Reason | None:
-    """Say whether `hit` adds nothing; one that adds where another subtracts does."""
-    told = text(hit.strategy)
-    for earlier in (text(each.strategy) for each in shown):
-        if overlap(earlier, told) >= SAME and not contradict(earlier, told):
+def _repeats(text: str, earlier: Sequence[str]) -> _Reason | None:
+    """Say whether `text` adds nothing; one that adds where another subtracts does."""
+    for said in earlier:
+        if overlap(said, text) >= SAME and not contradict(said, text):
             return Outcome.REPEATS, "nearly in the words of an earlier one"
     return None
 
@@ -292,15 +337,6 @@ def _too_long(size: int, room: int) -> _Reason | None:
     if size <= room:
         return None
     return Outcome.OVER_BUDGET, f"too long (about {size} tokens, and there is room for {room})"
-
-
-def _near_first(hit: Hit) -> tuple[float, str]:
-    return -hit.similarity, hit.strategy.id
-
-
-def _far_first(hit: Hit) -> float:
-    """Order hits so that of a strategy found twice, the nearer one is kept."""
-    return hit.similarity
 
 
 def _check(relative_floor: float, weight: float, usefulness: Mapping[str, float]) -> None:

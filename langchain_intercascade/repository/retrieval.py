@@ -68,7 +68,11 @@ def retrieving(repository: StrategyRepository, query: str, wanted: Wanted) -> St
     if wanted.shared and wanted.shared != wanted.tenant:
         hits = [*hits, *(yield from _found(repository, query, wanted.shared, wanted))]
     misled = yield from _misled(repository, query, hits)
-    known = {hit.strategy.id: usefulness(hit.strategy, wanted.weak_model) for hit in hits}
+    known = {
+        hit.strategy.id: usefulness(hit.strategy, wanted.weak_model)
+        for hit in hits
+        if hit.strategy.ledger
+    }
     options: dict[str, Any] = {"text": wanted.text} if wanted.text else {}
     return chosen(
         hits,
