@@ -12,7 +12,7 @@ import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 from uuid import uuid4
 
 from langchain_core.embeddings import Embeddings
@@ -23,6 +23,7 @@ from langchain_intercascade.errors import (
     RepositoryCorruptError,
     RepositoryError,
 )
+from langchain_intercascade.repository._recent import Recent
 from langchain_intercascade.repository.embeddings import (
     Encoder,
     HashingEmbeddings,
@@ -63,6 +64,11 @@ moves neighbours about.
 
 logger = logging.getLogger(__name__)
 
+_Read: TypeAlias = tuple[dict[str, Any], Strategy]
+
+REMEMBERED: Final = 1024
+"""Strategies that were found and need not be checked again while they are stored unchanged."""
+
 TRIES: Final = 50
 """How often an update is tried again because somebody else was quicker."""
 
@@ -97,6 +103,7 @@ class RepositorySteps(ABC):
         self.unreadable = 0
         """How many damaged strategies were skipped while searching and scanning."""
         self._ready = False
+        self._read: Recent[str, _Read] = Recent(room=REMEMBERED)
 
     # What an engine provides.
 
@@ -375,20 +382,37 @@ class RepositorySteps(ABC):
         vectors = []
         for key in strategy.keys:
             vectors.append((yield from self.encoder.encoding(key)))  # noqa: PERF401 - a step
-        return Point(point_id(strategy.tenant, strategy.id), vectors, strategy.payload())
+        return Point(point_id(strategy.tenant, strategy.id), vectors, strategy.stored())
 
     def _hit(self, found: ScoredPayload, scope: Scope) -> Hit | None:
         # A damaged vector file opens without complaint and scores 1e38.
-        if not math.isfinite(found.similarity) or abs(found.similarity) > 1 + 1e-3:
+        if not abs(found.similarity) <= 1 + 1e-3:  # true for NaN
             msg = (
                 f"{self!r} returned the impossible similarity {found.similarity}: its vectors are "
                 "damaged. Restore the folder or collection from a backup."
             )
             raise RepositoryCorruptError(msg)
-        strategy = self._readable(found.payload, scope)
+        strategy = self._readable(found.payload, scope, self._known)
         return None if strategy is None else Hit(strategy, found.similarity)
 
-    def _readable(self, payload: dict[str, Any], scope: Scope) -> Strategy | None:
+    def _known(self, payload: dict[str, Any]) -> Strategy:
+        """Return `Strategy.from_payload(payload)`, or what that gave for an equal payload before.
+
+        Checking one takes ten times as long as comparing it with one that was checked.
+        """
+        key = str(payload.get("id"))
+        if (before := self._read.get(key)) is not None and before[0] == payload:
+            return before[1]
+        strategy = Strategy.from_payload(payload)
+        self._read.put(key, (payload, strategy))
+        return strategy
+
+    def _readable(
+        self,
+        payload: dict[str, Any],
+        scope: Scope,
+        read: Callable[[dict[str, Any]], Strategy] = Strategy.from_payload,
+    ) -> Strategy | None:
         """Return the strategy if it is one, and in `scope`; one that is damaged is skipped.
 
         One bad apple must not cost a tenant all its strategies, so it is counted and
@@ -399,12 +423,16 @@ class RepositorySteps(ABC):
             msg = f"{self!r} returned a strategy of another tenant; it was dropped."
             raise RepositoryError(msg)
         try:
-            strategy = Strategy.from_payload(payload)
+            strategy = read(payload)
         except RepositoryCorruptError as error:
             if error.__cause__ is None:
                 raise
             self.unreadable += 1
-            logger.warning("Strategy %r was skipped: it cannot be read.", payload.get("id"))
+            logger.warning(
+                "Strategy %r was skipped: it cannot be read.",
+                payload.get("id"),
+                extra={"event": "strategy_unreadable", "strategy_id": str(payload.get("id"))},
+            )
             return None
         return strategy if strategy.state in scope.states else None
 

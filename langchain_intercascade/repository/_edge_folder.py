@@ -103,7 +103,10 @@ def dimension_of(folder: Path) -> int:
         ):
             return size
         case _:
-            msg = f"{folder} holds vectors that are not those of a strategy repository."
+            msg = (
+                f"{folder} holds vectors that are not those of a strategy repository. Nothing was "
+                "changed; use another path."
+            )
             raise RepositoryCorruptError(msg)
 
 

@@ -14,10 +14,12 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar, cast
+from uuid import UUID
 
 from langchain_core.embeddings import Embeddings
 from qdrant_edge import (
@@ -40,7 +42,6 @@ from qdrant_edge import (
     UpdateOperation,
 )
 from qdrant_edge import Point as EdgePoint
-from qdrant_edge import ScoredPoint as EdgeScoredPoint
 
 from langchain_intercascade._steps import run
 from langchain_intercascade.errors import (
@@ -56,6 +57,8 @@ from langchain_intercascade.repository._edge_folder import (
     fill,
     is_vacant,
 )
+from langchain_intercascade.repository._edge_seal import Seal
+from langchain_intercascade.repository._recent import Recent
 from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.repository.operations import (
     Count,
@@ -74,6 +77,12 @@ from langchain_intercascade.repository.operations import (
 from langchain_intercascade.repository.points import META_ID
 
 T = TypeVar("T")
+
+Payloads: TypeAlias = Recent[int, dict[str, Any]]
+"""Payloads by the ids of their points, as numbers: the engine's own ids are slow to compare."""
+
+REMEMBERED: Final = 1024
+"""Payloads that need not be read again to be found again; a few megabytes."""
 
 # Out of memory, out of files, no permission, disk full, read-only: the system's
 # trouble.  Calling that "damaged" might make somebody delete a good folder.
@@ -122,6 +131,7 @@ class EdgeRepository(StrategyRepository):
         self._swapping = threading.Lock()
         self._opened: _Opened | None = None
         self._closed = False
+        self._payloads: Payloads = Recent(room=REMEMBERED)
 
     @property
     def location(self) -> str:
@@ -150,12 +160,25 @@ class EdgeRepository(StrategyRepository):
     def execute(self, operation: Operation) -> Any:
         """Carry out one operation."""
         shard = self._shard()
-        if isinstance(operation, Swap):
-            # One process owns the folder, so its own lock keeps swaps apart; the engine's
-            # conditional write does not say whether it wrote.
-            with self._swapping:
-                return _calling(self.location, lambda: _swapped(shard, operation))
-        return _calling(self.location, lambda: _request(operation).sent_to(shard))
+        if isinstance(operation, Search):
+            return _calling(self.location, lambda: _found(shard, operation, self._payloads))
+        changed = _changed_by(operation)
+        self._changing(changed)
+        try:
+            if isinstance(operation, Swap):
+                # One process owns the folder, so its own lock keeps swaps apart; the engine's
+                # conditional write does not say whether it wrote.
+                with self._swapping:
+                    return _calling(self.location, lambda: _swapped(shard, operation))
+            return _calling(self.location, lambda: _request(operation).sent_to(shard))
+        finally:  # also if it failed: who knows how far it came
+            if changed:
+                self._payloads.drop(changed)
+
+    def _changing(self, what: object) -> None:
+        """Break the seal if anything is about to be changed."""
+        if what and (opened := self._opened) is not None:
+            opened.seal.break_()
 
     async def aexecute(self, operation: Operation) -> Any:
         """Carry out one operation, here and now.
@@ -184,6 +207,7 @@ class EdgeRepository(StrategyRepository):
         """
         run(self.preparing())
         shard = self._shard()
+        self._changing("everything")
         return _calling(self.location, lambda: _compacted(shard))
 
     def close(self) -> None:
@@ -203,13 +227,15 @@ class EdgeRepository(StrategyRepository):
 
     def _open(self, dimension: int) -> _Opened:
         doomed = Path(tempfile.mkdtemp(prefix="intercascade-")) if self._path is None else None
-        process = os.getpid()
+        folder, process = self._path or cast("Path", doomed), os.getpid()
+        seal = Seal(folder)
         try:
-            shard = _opened_shard(self._path or cast("Path", doomed), dimension)
+            shard = _opened_shard(folder, dimension, seal)
         except BaseException:
             _remove(doomed)
             raise
-        return _Opened(shard, process, weakref.finalize(self, _release, shard, doomed, process))
+        release = weakref.finalize(self, _release, shard, seal, doomed, process)
+        return _Opened(shard, process, seal, release)
 
     def _shard(self) -> EdgeShard:
         self._check_not_closed()
@@ -232,10 +258,11 @@ class EdgeRepository(StrategyRepository):
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """An open shard, the process that opened it, and how to give it back (at most once)."""
+    """An open shard, the process that opened it, its seal, and how to give it back (once)."""
 
     shard: EdgeShard
     process: int
+    seal: Seal
     release: weakref.finalize[..., EdgeRepository]
 
 
@@ -260,12 +287,42 @@ def _swapped(shard: EdgeShard, swap: Swap) -> bool:
     return True
 
 
-def _request(operation: Operation) -> _Request:  # noqa: PLR0911 - one for each operation
+def _changed_by(operation: Operation) -> list[int]:
+    """Return the ids of the points that `operation` may have changed, as numbers."""
+    ids: Iterable[str] = ()
     match operation:
-        case Search(vector, scope, limit):
-            nearest = Query.Nearest([list(vector)], using=KEYS)
-            query = QueryRequest(limit, query=nearest, filter=_filter(scope), with_payload=True)
-            return _Request("query", (query,), _scored)
+        case Write(points):
+            ids = [point.id for point in points]
+        case Swap(point, _):
+            ids = [point.id]
+        case Delete(deleted):
+            ids = deleted
+    return [UUID(each).int for each in ids]
+
+
+def _found(shard: EdgeShard, search: Search, known: Payloads) -> list[ScoredPayload]:
+    """Search, and read the payloads of those found that were not read a moment ago.
+
+    Reading one takes as long as a third of the search.  This process alone writes here, and
+    forgets in `known` what it writes, so what is remembered is what is stored.
+    """
+    nearest = Query.Nearest([list(search.vector)], using=KEYS)
+    query = QueryRequest(search.limit, query=nearest, filter=_filter(search.scope))
+    since = known.drops
+    scores = [(cast("UUID", point.id), point.score) for point in shard.query(query)]
+    payloads = {name.int: known.get(name.int) for name, _ in scores}
+    missing: list[Any] = [str(name) for name, _ in scores if payloads[name.int] is None]
+    for record in shard.retrieve(missing, with_payload=True, with_vector=False) if missing else ():
+        name = cast("UUID", record.id)
+        payloads[name.int] = payload = record.payload or {}
+        known.put(name.int, payload, since=since)
+    # One that was deleted in between is not there any more.
+    both = [(payloads[name.int], score) for name, score in scores]
+    return [ScoredPayload(payload, score) for payload, score in both if payload is not None]
+
+
+def _request(operation: Operation) -> _Request:
+    match operation:
         case Write(points):
             upsert = UpdateOperation.upsert_points([_edge_point(point) for point in points])
             return _Request("update", (upsert,), _nothing)
@@ -281,11 +338,12 @@ def _request(operation: Operation) -> _Request:  # noqa: PLR0911 - one for each 
             return _Request("update", (UpdateOperation.delete_points(list(ids)),), _nothing)
         case Count(scope):
             return _Request("count", (CountRequest(exact=True, filter=_filter(scope)),), int)
-        case Swap():
-            msg = "A swap is more than one request."
+        case Search() | Swap():
+            msg = f"A {type(operation).__name__} is more than one request."
             raise TypeError(msg)
 
 
+@lru_cache(maxsize=256)
 def _filter(scope: Scope) -> Filter:
     """Return the one filter there is; an empty one would mean everybody."""
     states = [state.value for state in scope.states]
@@ -300,10 +358,6 @@ def _filter(scope: Scope) -> Filter:
 def _edge_point(point: Point) -> EdgePoint:
     vectors = [list(vector) for vector in point.vectors]
     return EdgePoint(point.id, {KEYS: vectors}, point.payload)
-
-
-def _scored(found: list[EdgeScoredPoint]) -> list[ScoredPayload]:
-    return [ScoredPayload(point.payload or {}, point.score) for point in found]
 
 
 def _points(found: list[Record]) -> list[Point]:
@@ -327,11 +381,12 @@ def _nothing(_: object) -> None:
     return None
 
 
-def _opened_shard(folder: Path, dimension: int) -> EdgeShard:
+def _opened_shard(folder: Path, dimension: int, seal: Seal) -> EdgeShard:
     """Open the repository in `folder`; make one if there is nothing in it at all."""
     if is_vacant(folder):
         fill(folder, lambda workshop: _make(workshop, dimension))
     check_folder(folder, dimension)
+    seal.check()
     shard = EdgeShard.load(str(folder))
     _check_owner(shard, folder)
     return shard
@@ -357,7 +412,10 @@ def _check_owner(shard: EdgeShard, folder: Path) -> None:
         [META_ID], with_payload=False, with_vector=False
     ):
         shard.close()
-        msg = f"{folder} holds points that langchain-intercascade did not write; it was left alone."
+        msg = (
+            f"{folder} holds points that langchain-intercascade did not write. They were left "
+            "alone; use another path."
+        )
         raise RepositoryCorruptError(msg)
 
 
@@ -367,8 +425,8 @@ def _compacted(shard: EdgeShard) -> bool:
     return changed
 
 
-def _release(shard: EdgeShard, doomed: Path | None, process: int) -> None:
-    """Give the folder back, and remove it if it was a temporary one."""
+def _release(shard: EdgeShard, seal: Seal, doomed: Path | None, process: int) -> None:
+    """Give the folder back: sealed if it is kept, removed if it was a temporary one."""
     if os.getpid() != process:
         return
     try:
@@ -377,6 +435,8 @@ def _release(shard: EdgeShard, doomed: Path | None, process: int) -> None:
     finally:
         shard.close()
         _remove(doomed)
+    if doomed is None:
+        seal.renew()
 
 
 def _remove(doomed: Path | None) -> None:

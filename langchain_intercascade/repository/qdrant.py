@@ -234,7 +234,10 @@ class QdrantRepository(StrategyRepository):
         vectors = info.config.params.vectors
         keys = vectors.get(_KEYS) if isinstance(vectors, dict) else None
         if keys is None or keys.multivector_config is None or keys.distance != _COSINE:
-            msg = f"{self!r} holds vectors that are not those of a strategy repository."
+            msg = (
+                f"{self!r} holds vectors that are not those of a strategy repository. Nothing was "
+                "changed; use another collection."
+            )
             raise RepositoryCorruptError(msg)
         return keys
 
@@ -248,7 +251,10 @@ class QdrantRepository(StrategyRepository):
         if not counted.count:
             return
         if not (yield from self._sending("retrieve", ids=[META_ID], with_payload=False)):
-            msg = f"{self!r} holds points that langchain-intercascade did not write."
+            msg = (
+                f"{self!r} holds points that langchain-intercascade did not write. They were left "
+                "alone; use another collection."
+            )
             raise RepositoryCorruptError(msg)
 
     def stored_dimension(self) -> int | None:

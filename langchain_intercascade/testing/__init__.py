@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from langchain_intercascade.testing.scripted import Reply, ScriptedChatModel
     from langchain_intercascade.testing.simulated.pair import PRICES, SimulatedStrong, SimulatedWeak
     from langchain_intercascade.testing.simulated.problems import Problem, grade, problems
-    from langchain_intercascade.testing.stub.book import Fault
+    from langchain_intercascade.testing.stub.book import Fault, Trouble
     from langchain_intercascade.testing.stub.reply import StubReply
     from langchain_intercascade.testing.stub.server import StubServer
 
@@ -32,6 +32,7 @@ _WHERE = {
     "SimulatedWeak": "simulated.pair",
     "StubReply": "stub.reply",
     "StubServer": "stub.server",
+    "Trouble": "stub.book",
     "UnrecordedPromptError": "recorded",
     "check_confidence": "confidence_contract",
     "check_repository": "repository_contract",
@@ -51,6 +52,7 @@ __all__ = [
     "SimulatedWeak",
     "StubReply",
     "StubServer",
+    "Trouble",
     "UnrecordedPromptError",
     "check_confidence",
     "check_repository",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -43,6 +44,46 @@ class Fault:
 MALFORMED_JSON = Fault(body='{"choices": [{"message": ')
 EMPTY_BODY = Fault(body="")
 
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Faults that strike a model's requests again and again, for as long as it behaves so.
+
+    Which requests are struck, and by what, depends on the seed and on the request's number
+    among those of the model, so that a run can be repeated.
+
+    Examples:
+        >>> trouble = Trouble(0.05, (Fault(status=500), EMPTY_BODY), seed=1)
+        >>> struck = [number for number in range(1000) if trouble.strikes(number)]
+        >>> len(struck)
+        55
+    """
+
+    share: float
+    """Of the requests, on average; 0 to 1."""
+    faults: tuple[Fault, ...]
+    """One of these each time, all equally often."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot strike.
+
+        Raises:
+            ValueError: `share` is not a share, or there is no fault.
+        """
+        if not (0.0 <= self.share <= 1.0 and self.faults):
+            message = (
+                f"Trouble needs a share from 0 to 1 and some faults, not share={self.share} and "
+                f"{len(self.faults)} faults."
+            )
+            raise ValueError(message)
+
+    def strikes(self, number: int) -> Fault | None:
+        """Return the fault of the model's request with this number; `None` if it is spared."""
+        dice = random.Random(f"{self.seed}:{number}")
+        return dice.choice(self.faults) if dice.random() < self.share else None
+
+
 Respond: TypeAlias = Callable[[dict[str, Any]], StubReply | str | Fault]
 """Finds the reply to a request, whose body it is given; a string is a `StubReply` of that text."""
 
@@ -59,6 +100,8 @@ class Behaviour:
     """Seconds before each answer."""
     chunk_delay: float = 0.0
     """Seconds before each event of a stream."""
+    trouble: Trouble | None = None
+    """What strikes its requests now and then."""
 
 
 @dataclass(slots=True)
@@ -70,6 +113,8 @@ class Recorded:
     body: dict[str, Any]
     status: int | None = None
     """The HTTP status sent; `None` if it never came to that."""
+    fault: Fault | None = None
+    """What went wrong with it, if something was made to."""
     aborted: bool = False
     """Whether the client closed the connection before the answer was complete."""
     input_tokens: int = 0
@@ -95,6 +140,7 @@ class Book:
         self.dimensions = dimensions
         self._behaviours: dict[str, Behaviour] = {}
         self._faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
+        self._served: Counter[str] = Counter()
         self._requests: list[Recorded] = []
         self._lock = threading.Condition()
 
@@ -126,11 +172,15 @@ class Book:
         with self._lock:
             self._faults[model].extend(faults)
 
-    def next_fault(self, model: str) -> Fault:
-        """Take the fault that is next for the model; one without effect if none is."""
+    def next_fault(self, model: str) -> Fault | None:
+        """Take the fault that is next for the model, if one was ordered or strikes by itself."""
         with self._lock:
-            faults = self._faults[model]
-            return faults.popleft() if faults else Fault()
+            number = self._served[model]
+            self._served[model] += 1
+            if faults := self._faults[model]:
+                return faults.popleft()
+            trouble = self._behaviours[model].trouble
+        return trouble.strikes(number) if trouble else None
 
     def record(self, recorded: Recorded) -> None:
         """Add a request to the log."""
@@ -144,8 +194,9 @@ class Book:
             return [one for one in self._requests if model is None or one.model == model]
 
     def reset(self) -> None:
-        """Forget requests and faults; the models stay as they are."""
+        """Forget requests and faults; the models stay as they are, and so do their troubles."""
         with self._lock:
+            self._served.clear()
             self._requests.clear()
             self._faults.clear()
 

@@ -89,7 +89,8 @@ class StubHandler(BaseHTTPRequestHandler):
     def _answer(self, recorded: Recorded) -> None:
         """Send what is due: the next fault, or else an answer."""
         behaviour = self.book.behaviour(recorded.model)
-        job = _Job(recorded, behaviour, self.book.next_fault(recorded.model))
+        recorded.fault = self.book.next_fault(recorded.model)
+        job = _Job(recorded, behaviour, recorded.fault or Fault())
         self._pause(behaviour.delay)
         self._suffer(job)
         if recorded.path == EMBEDDINGS:
@@ -116,6 +117,7 @@ class StubHandler(BaseHTTPRequestHandler):
         check(job.request)
         reply = job.behaviour.respond(job.request)
         if isinstance(reply, Fault):
+            job.recorded.fault = reply
             job = _Job(job.recorded, job.behaviour, reply)
             self._suffer(job)
             reply = default_reply(job.request)

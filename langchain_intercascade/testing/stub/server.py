@@ -35,6 +35,7 @@ from langchain_intercascade.testing.stub.book import (
     Fault,
     Recorded,
     Respond,
+    Trouble,
     Usage,
 )
 from langchain_intercascade.testing.stub.http import StubHandler
@@ -49,6 +50,7 @@ __all__ = [
     "Respond",
     "StubReply",
     "StubServer",
+    "Trouble",
     "Usage",
     "default_reply",
     "main",
@@ -169,10 +171,15 @@ class StubServer:
         logprob: float | None = -0.1,
         delay: float = 0.0,
         chunk_delay: float = 0.0,
+        trouble: Trouble | None = None,
     ) -> None:
         """Add a model, or change how one behaves from now on; see `Behaviour`."""
         behaviour = Behaviour(
-            respond=respond, logprob=logprob, delay=delay, chunk_delay=chunk_delay
+            respond=respond,
+            logprob=logprob,
+            delay=delay,
+            chunk_delay=chunk_delay,
+            trouble=trouble,
         )
         self._book.set_behaviour(name, behaviour)
 
@@ -180,6 +187,7 @@ class StubServer:
         """Make the next requests to a model go wrong, one fault each.
 
         Clients retry by themselves: with two retries, three faults make one failure.
+        For faults that strike again and again see `Trouble`.
         """
         self._book.add_faults(name, faults)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import random
 import shutil
 import subprocess
@@ -14,28 +13,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from qdrant_client import QdrantClient, models
+from qdrant_client import QdrantClient
 from qdrant_edge import (
-    Distance,
-    EdgeConfig,
     EdgeShard,
-    EdgeVectorParams,
     KeywordIndexParams,
-    Point,
-    UpdateOperation,
 )
 
+from langchain_intercascade import QdrantRepository
 from langchain_intercascade.errors import (
+    ConfigurationError,
     EncoderMismatchError,
     RepositoryCorruptError,
     RepositoryError,
     RepositoryLockedError,
 )
-from langchain_intercascade.repository import operations
 from langchain_intercascade.repository._edge_folder import fill
 from langchain_intercascade.repository.edge import EdgeRepository, _calling
 from langchain_intercascade.repository.embeddings import HashingEmbeddings
-from langchain_intercascade.repository.points import META_ID
 from langchain_intercascade.strategy import (
     Advice,
     Origin,
@@ -45,6 +39,18 @@ from langchain_intercascade.strategy import (
     strategy_id,
 )
 from tests.conftest import Colour
+from tests.damage import (
+    DAMAGE,
+    FOREIGN,
+    Damage,
+    copied,
+    cut,
+    damaged,
+    delete,
+    from_the_future,
+    mined,
+    shard_of_somebody_else,
+)
 
 ROOT = Path(__file__).parents[3]
 QUERIES = ("How many apples remain?", "When do the trains meet?", "Which word is longest?")
@@ -110,18 +116,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(template: Path, tmp_path: Path) -> Path:
     """A folder with three strategies in it, closed."""
     return copied(template, tmp_path / "filled")
-
-
-def copied(source: Path, target: Path) -> Path:
-    """Copy a folder whose files are large and nearly empty: all that is in them is at the start."""
-
-    def start(one: str, other: str) -> None:
-        with Path(one).open("rb") as stream:
-            Path(other).write_bytes(stream.read(1 << 18).rstrip(b"\x00"))
-        os.truncate(other, Path(one).stat().st_size)
-
-    shutil.copytree(source, target, copy_function=start)
-    return target
 
 
 # The folder.
@@ -238,42 +232,7 @@ def test_a_folder_deleted_in_mid_run_gives_answers_or_clear_errors(
 # Foreign folders.
 
 
-def other_files(place: Path) -> None:
-    (place / "notes.txt").write_text("mine")
-
-
-def local_mode(place: Path) -> None:
-    client = QdrantClient(path=str(place))
-    client.create_collection(
-        "c", vectors_config=models.VectorParams(size=2, distance=models.Distance.DOT)
-    )
-    client.upsert("c", [models.PointStruct(id=1, vector=[1.0, 0.0])])
-    client.close()
-
-
-def another_shard(place: Path) -> None:
-    config = EdgeConfig(vectors=EdgeVectorParams(size=512, distance=Distance.Cosine))
-    EdgeShard.create(str(place), config).close()
-
-
-def shard_of_somebody_else(place: Path) -> None:
-    with EdgeRepository(place) as repository:
-        repository.create(512)
-    shard = EdgeShard.load(str(place))
-    point = Point(7, {"keys": [[1.0] * 512]}, {"tenant": "a", "state": "active"})
-    shard.update(UpdateOperation.upsert_points([point]))
-    shard.close()
-
-
-@pytest.mark.parametrize(
-    ("made", "word"),
-    [
-        (other_files, "not empty"),
-        (local_mode, "pickle"),
-        (another_shard, "not those of a strategy repository"),
-        (shard_of_somebody_else, "did not write"),
-    ],
-)
+@pytest.mark.parametrize(("made", "word"), FOREIGN.items())
 def test_a_foreign_folder_is_refused_and_left_alone(
     tmp_path: Path, colour: Colour, made: Callable[[Path], None], word: str
 ) -> None:
@@ -287,6 +246,23 @@ def test_a_foreign_folder_is_refused_and_left_alone(
         assert 1 == EdgeShard.load(str(tmp_path)).info().points_count
     else:
         assert before == listing(tmp_path)
+
+
+def test_no_pickle_of_local_mode_is_read(tmp_path: Path, colour: Colour) -> None:
+    """Its rows run whatever they like in whoever opens them; the client itself falls for it."""
+    folder, proof = tmp_path / "folder", tmp_path / "proof"
+    folder.mkdir()
+    mined(folder, proof)
+
+    with EdgeRepository(folder) as repository, pytest.raises(RepositoryCorruptError):
+        count(colour, repository)
+    with pytest.raises(ConfigurationError):
+        QdrantRepository(str(folder))
+
+    assert not proof.exists()
+    with pytest.raises(AttributeError):
+        QdrantClient(path=str(folder))
+    assert proof.exists()
 
 
 def test_a_file_where_the_folder_should_be_is_refused(tmp_path: Path, colour: Colour) -> None:
@@ -310,11 +286,7 @@ def test_vectors_of_another_length_are_refused(folder: Path, colour: Colour) -> 
 
 
 def test_a_newer_version_is_refused(folder: Path, colour: Colour) -> None:
-    with EdgeRepository(folder) as repository:
-        repository.count(tenant="a")
-        (meta,) = repository.execute(operations.Read((META_ID,)))
-        newer = operations.Point(meta.id, meta.vectors, {**meta.payload, "schema_version": 99})
-        repository.execute(operations.Write((newer,)))
+    from_the_future(folder)
 
     with EdgeRepository(folder) as old, pytest.raises(RepositoryCorruptError, match="Upgrade"):
         count(colour, old)
@@ -323,61 +295,46 @@ def test_a_newer_version_is_refused(folder: Path, colour: Colour) -> None:
 # Damaged files.
 
 
-def cut(file: Path) -> None:
-    with file.open("r+b") as stream:
-        stream.truncate(file.stat().st_size // 2)
-
-
-def overwrite(file: Path, byte: bytes) -> None:
-    with file.open("r+b") as stream:
-        stream.write(byte * min(file.stat().st_size, 1 << 16))
-
-
-def zero(file: Path) -> None:
-    overwrite(file, b"\x00")
-
-
-def flip(file: Path) -> None:
-    overwrite(file, b"\xff")
-
-
-def delete(file: Path) -> None:
-    if file.is_dir():
-        shutil.rmtree(file)
-    else:
-        file.unlink()
-
-
-@pytest.mark.parametrize(
-    ("pattern", "damage"),
-    [
-        ("edge_config.json", cut),
-        ("edge_config.json", zero),
-        ("edge_config.json", delete),
-        ("segments", delete),
-        ("segments/*", delete),
-        ("segments/*/segment.json", cut),
-        ("segments/*/version.info", flip),
-        ("segments/*/payload_storage/page_0.dat", zero),
-        # These two make the engine panic, one while opening and one while searching.
-        ("segments/*/vector_storage-keys/vectors/status.dat", cut),
-        ("segments/*/vector_storage-keys/offsets/chunk_0.mmap", delete),
-        # These open without complaint, as zeros and as NaN.
-        ("segments/*/vector_storage-keys/vectors/chunk_0.mmap", zero),
-        ("segments/*/vector_storage-keys/vectors/chunk_0.mmap", flip),
-        ("wal", delete),
-        ("wal/*", delete),
-        ("wal/open-*", zero),
-    ],
-)
+@pytest.mark.parametrize(("pattern", "damage"), DAMAGE)
 def test_damage_is_recognised_and_never_taken_for_an_empty_repository(
-    folder: Path, pattern: str, damage: Callable[[Path], None]
+    folder: Path, pattern: str, damage: Damage
 ) -> None:
-    for file in list(folder.glob(pattern)):
-        damage(file)
+    damaged(folder, pattern, damage)
 
     with EdgeRepository(folder) as repository, pytest.raises(RepositoryCorruptError):
         repository.count(tenant="a")
+
+
+@pytest.mark.parametrize("damage", [cut, delete])
+def test_a_file_that_was_cut_after_closing_is_noticed(
+    folder: Path, colour: Colour, damage: Damage
+) -> None:
+    """The engine would open with fewer strategies, as after a crash, and tell nobody."""
+    (file,) = folder.glob("segments/*/mutable_id_tracker.mappings")
+    damage(file)
+    before = listing(folder)
+
+    with EdgeRepository(folder) as repository, pytest.raises(RepositoryCorruptError) as caught:
+        count(colour, repository)
+
+    assert "mutable_id_tracker.mappings was cut or deleted" in str(caught.value)
+    assert before == listing(folder)
+
+
+def test_what_was_written_after_closing_is_no_damage(folder: Path) -> None:
+    """Nor is a folder that was only read, or whose owner was killed after a change."""
+    for changes in (1, 0, 2):
+        with EdgeRepository(folder) as repository:
+            for number in range(changes):
+                repository.put(strategy(f"How many of {changes} {number}?"))
+            assert repository.count(tenant="a") > 2
+            open_now = listing(folder).keys()
+        assert ("sealed.json" in open_now) == (changes == 0)
+        assert "sealed.json" in listing(folder)
+    (folder / "sealed.json").write_text("[")
+
+    with EdgeRepository(folder) as repository:
+        assert repository.count(tenant="a") == 6
 
 
 def test_random_damage_never_escapes_as_anything_but_our_errors(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from langchain_intercascade.testing.stub.server import (
     MALFORMED_JSON,
     Fault,
     StubServer,
+    Trouble,
     Usage,
 )
 from tests.unit_tests.testing.clients import HOW, answer_of, chat, request
@@ -79,6 +81,35 @@ def test_a_model_can_decide_to_fail(server: StubServer) -> None:
 
     with pytest.raises(openai.InternalServerError):
         chat(server).invoke("hello")
+
+
+def test_trouble_strikes_the_same_requests_each_time(server: StubServer) -> None:
+    """Faults that were ordered come first; the log says what each request met with."""
+    kinds = (Fault(status=500), Fault(status=429))
+    server.model("weak", trouble=Trouble(0.5, kinds, seed=3))
+    met = []
+    for _ in range(2):
+        server.reset()
+        server.fail("weak", Fault(status=503))
+        for _ in range(20):
+            with contextlib.suppress(openai.APIStatusError):
+                chat(server).invoke("hello")
+        met.append([one.fault for one in server.requests])
+
+    assert met[0] == met[1]
+    assert met[0][0] == Fault(status=503)
+    assert {None, *kinds} == set(met[0][1:])
+    assert [(one.fault and one.fault.status) or 200 for one in server.requests] == [
+        one.status for one in server.requests
+    ]
+
+
+@pytest.mark.parametrize(
+    ("share", "faults"), [(1.5, (EMPTY_BODY,)), (-0.1, (EMPTY_BODY,)), (1, ())]
+)
+def test_trouble_that_cannot_strike_is_refused(share: float, faults: tuple[Fault, ...]) -> None:
+    with pytest.raises(ValueError, match=f"share={share} and {len(faults)} faults"):
+        Trouble(share, faults)
 
 
 @pytest.mark.parametrize("how", HOW)
