@@ -29,6 +29,9 @@ from langchain_intercascade.reply import flaw
 from langchain_intercascade.repository.admission import check_leaks, check_secrets
 from langchain_intercascade.repository.export_file import Header, canonical
 from langchain_intercascade.repository.import_file import verified
+from langchain_intercascade.serve import asking
+from langchain_intercascade.serve.prompt import prompt_of
+from langchain_intercascade.serve.refusal import RefusedError
 from langchain_intercascade.strategy import (
     Advice,
     Lesson,
@@ -266,7 +269,39 @@ _REQUEST: Final = {
     "logprobs": True,
     "stream": False,
 }
+_GATEWAY: Final = {
+    **_REQUEST,
+    "messages": [
+        {"role": "user", "content": [{"type": "text", "text": "2+2?"}]},
+        {
+            "role": "assistant",
+            "tool_calls": [
+                {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+            ],
+        },
+        {"role": "tool", "tool_call_id": "1", "content": "4"},
+    ],
+    "tool_choice": {"type": "function", "function": {"name": "f"}},
+    "stream": True,
+    "stream_options": {"include_usage": True},
+    "stop": ["."],
+    "inter_cascade": {"k": 1, "threshold": 0.5},
+}
+_SHAPED: Final = {
+    "model": "m",
+    "messages": [{"role": "user", "content": "2+2?"}],
+    "response_format": {
+        "type": "json_schema",
+        "json_schema": {"name": "n", "description": "d", "schema": _SCHEMA, "strict": True},
+    },
+}
 _server: list[StubServer] = []
+
+
+def _served(body: bytes) -> None:
+    asked = asking.read(body, "m")
+    prompt_of(asked.messages)
+    asked.call()
 
 
 def _asked(given: tuple[str, bytes]) -> None:
@@ -321,6 +356,7 @@ TARGETS: Final[dict[str, Target]] = {
         Strategy.from_payload,
         (InterCascadeError,),
     ),
+    "gateway_http": Target(encoded(documents(_GATEWAY, _SHAPED)), _served, (RefusedError,)),
     "stub_http": Target(st.tuples(_PATHS, encoded(documents(_REQUEST))), _asked),
 }
 """Every reader by its name."""

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "report": "Show the report of a bench, or compare several.",
     "init": "Write a configuration to begin with.",
     "doctor": "Check all that a configuration names, and say how to mend it.",
+    "serve": "Serve a cascade to everything that can talk to OpenAI.",
     "graph": "Draw the six nodes.",
 }
 """Each command with its line in the help, which is how the command's own help begins."""
