@@ -6,6 +6,8 @@ import typer
 
 from langchain_intercascade.cli import given
 from langchain_intercascade.cli.bench_options import (
+    Admission,
+    AdmissionOption,
     AnswerColumnOption,
     ArmsOption,
     ConcurrencyOption,
@@ -29,6 +31,7 @@ from langchain_intercascade.cli.bench_options import (
     SimilarityOption,
     SplitOption,
     StrongOption,
+    TargetRiskOption,
     ThresholdsOption,
     TitleOption,
     WarmOption,
@@ -44,7 +47,7 @@ from langchain_intercascade.evaluation.questions import Columns
 ONLY_LIVE = (
     *("middle", "model", "question_column", "answer_column", "family_column", "grader", "arms"),
     *("questions", "seeds", "confidence", "warm", "embeddings", "price", "max_cost"),
-    *("concurrency", "run", "title"),
+    *("concurrency", "run", "title", "target_risk", "admission"),
 )
 """What makes no sense for a pack."""
 
@@ -69,6 +72,8 @@ def bench(
     seeds: SeedsOption = 3,
     seed: SeedOption = 0,
     threshold: ThresholdsOption = None,
+    target_risk: TargetRiskOption = None,
+    admission: AdmissionOption = Admission.ALWAYS,
     confidence: ConfidenceOption = "logprobs",
     k: KOption = 2,
     min_similarity: SimilarityOption = None,
@@ -87,12 +92,14 @@ def bench(
     strong one alone, the cascade without strategies, with retrieved ones, with random ones, with
     past answers as examples, with a neutral prompt; and, where the file tells families, with a
     strategy of the right family every time. With --run it can be stopped at any time, goes on when
-    the same command is given again, and pays for no call twice:
+    the same command is given again, and pays for no call twice; with --target-risk in place of
+    --threshold each cascade finds its threshold itself:
 
     \b
       intercascade bench --data questions.jsonl --weak openai:gpt-4o-mini \\
           --strong openai:gpt-4o --threshold 0.8 --run runs/first --max-cost 5
       intercascade bench --weak simulated --strong simulated --questions 100
+      intercascade bench --weak lab --strong lab --target-risk 0.1 --admission replay
 
     With --pack no model is called: a pack holds what real models answered, and the real cascade
     decides on it. A pack with confidences (keys: prompt, models) needs two models and a
@@ -138,6 +145,8 @@ def bench(
             arms=arms,
             seeds=range(seed, seed + seeds),
             threshold=threshold,
+            target_risk=target_risk,
+            admission=admission.value,
             confidence=confidence,
             k=k,
             min_similarity=min_similarity,

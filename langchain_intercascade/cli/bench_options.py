@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -9,6 +10,14 @@ import typer
 
 from langchain_intercascade.cli.bench_pack import Questions
 from langchain_intercascade.state import MAX_K
+
+
+class Admission(StrEnum):
+    """How strategies are admitted."""
+
+    ALWAYS = "always"
+    REPLAY = "replay"
+
 
 PackOption: TypeAlias = Annotated[
     Path | None,
@@ -67,6 +76,21 @@ ThresholdsOption: TypeAlias = Annotated[
         metavar="T",
         help="Accept the weak answer at this confidence or above, from 0 to 1, or always_defer; "
         "with models between, one for each gate: 0.8,0.7. For a pack, suggested if left out.",
+    ),
+]
+TargetRiskOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        metavar="R",
+        help="In place of --threshold: each cascade finds its own, so that at most this share of "
+        "what it accepts says something else than the strong model, such as 0.1.",
+    ),
+]
+AdmissionOption: TypeAlias = Annotated[
+    Admission,
+    typer.Option(
+        help="Whether a strategy is used at once, or first tried by the weak model, as in the "
+        "cascade."
     ),
 ]
 ConfidenceOption: TypeAlias = Annotated[

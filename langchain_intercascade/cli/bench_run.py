@@ -24,6 +24,7 @@ from langchain_intercascade.evaluation.questions import Columns, read_questions
 from langchain_intercascade.evaluation.report import write_report
 from langchain_intercascade.evaluation.running import arms_for, run_experiment, work
 from langchain_intercascade.evaluation.streams import Stream, file_stream
+from langchain_intercascade.parts import DEFAULT_ADMISSION
 
 if TYPE_CHECKING:
     from langchain_intercascade.evaluation.played import Ran
@@ -50,6 +51,8 @@ class Asked:
     arms: str | None
     seeds: Sequence[int]
     threshold: str | None
+    target_risk: float | None
+    admission: str
     confidence: str
     k: int
     min_similarity: float | None
@@ -101,9 +104,11 @@ def _experiment(asked: Asked) -> Experiment:
         grader=asked.grader,
         seeds=list(asked.seeds),
         thresholds=_thresholds(asked),
+        target_risk=asked.target_risk,
         k=asked.k,
         min_similarity=asked.min_similarity,
         confidence=asked.confidence,
+        options=_options(asked),
         prices=given.prices(asked.price, asked.models),
         warm=_warm(asked.warm),
         embeddings=given.embeddings(asked.embeddings),
@@ -131,6 +136,11 @@ def _thresholds(asked: Asked) -> list[Any]:
     cuts = [given.threshold(each.strip()) for each in asked.threshold.split(",")]
     # One for all, or one for each.
     return cuts * (len(asked.models) - 1) if len(cuts) == 1 else cuts
+
+
+def _options(asked: Asked) -> dict[str, Any]:
+    """Return what is not as in a cascade by default: a run begun without it goes on."""
+    return {} if asked.admission == DEFAULT_ADMISSION else {"admission": asked.admission}
 
 
 def _warm(path: Path | None) -> Path | None:

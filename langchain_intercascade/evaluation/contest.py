@@ -147,7 +147,8 @@ ARMS: Final[Mapping[str, Arm]] = {
     "cascade": partial(_gated, learning="inline"),
     "cascade_random": partial(_altered, make=lambda: at_random, learning="inline"),
     "few_shot": partial(_altered, make=PastAnswers),
-    "prompt_only": partial(_altered, make=lambda: neutral, k=0),
+    # The repository stays empty: nothing else than the note is shown.
+    "prompt_only": partial(_altered, make=lambda: neutral),
     "oracle": _oracle,
 }
 """What is run, in the order of the tables."""

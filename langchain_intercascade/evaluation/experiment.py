@@ -18,12 +18,14 @@ from langchain_intercascade.costs import Prices
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.evaluation.arms import Grader
 from langchain_intercascade.evaluation.grading import grader_of
+from langchain_intercascade.evaluation.labelling import labels_only
 from langchain_intercascade.evaluation.recall import RecallingModel
 from langchain_intercascade.evaluation.streams import Stream
 from langchain_intercascade.models import name_of
-from langchain_intercascade.parts import DEFAULT_THRESHOLD
+from langchain_intercascade.parts import DEFAULT_ADMISSION, DEFAULT_THRESHOLD
 from langchain_intercascade.repository.edge import EdgeRepository
 from langchain_intercascade.repository.embeddings import Encoder, HashingEmbeddings
+from langchain_intercascade.threshold.bounds import checked_target
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -46,6 +48,8 @@ class Experiment:
             question and answer.
         seeds: Each fixes an order, or a stream.
         thresholds: One for each model but the last.
+        target_risk: In place of thresholds: each cascade finds its own, so that at most this
+            share of the accepted answers says something else than the strong model.
         k: How many strategies (or examples) are shown at most.
         min_similarity: Least similarity of one that is shown; measured if `None`.
         confidence: As for a cascade.
@@ -62,6 +66,7 @@ class Experiment:
     grader: str | Grader = "auto"
     seeds: Sequence[int] = (0, 1, 2, 3, 4)
     thresholds: Sequence[Any] = ()
+    target_risk: float | None = None
     k: int = 2
     min_similarity: float | None = None
     confidence: Any = "logprobs"
@@ -89,11 +94,35 @@ class Experiment:
                 "one for each model but the last."
             )
             raise ConfigurationError(msg)
+        if self.target_risk is not None:
+            checked_target(self.target_risk)
+            if self.thresholds:
+                msg = (
+                    f"There are thresholds and a target risk of {self.target_risk:g}: give one or "
+                    "the other."
+                )
+                raise ConfigurationError(msg)
 
     @property
     def cuts(self) -> list[Any]:
-        """The threshold of each gate."""
-        return list(self.thresholds) or [DEFAULT_THRESHOLD] * (len(self.models) - 1)
+        """The threshold of each gate; `None` where it finds its own."""
+        gates = len(self.models) - 1
+        if self.target_risk is not None:
+            return [None] * gates
+        return list(self.thresholds) or [DEFAULT_THRESHOLD] * gates
+
+    @property
+    def threshold_told(self) -> Any:
+        """The thresholds as a report tells them."""
+        if self.target_risk is not None:
+            return f"found for a target risk of {self.target_risk:g}"
+        return self.cuts[0] if len(self.cuts) == 1 else self.cuts
+
+    @property
+    def admission(self) -> str:
+        """How strategies are admitted, in a word."""
+        given = self.options.get("admission", DEFAULT_ADMISSION)
+        return given if isinstance(given, str) else "by a function"
 
     @property
     def levels(self) -> list[str]:
@@ -130,6 +159,8 @@ class Experiment:
             "encoder": Encoder(self.embeddings or HashingEmbeddings()).label,
             "warm": None if self.warm is None else str(self.warm.absolute()),
             "options": {name: _plainly(value) for name, value in self.options.items()},
+            # Only if there is one, so that runs begun before there was such a setting go on.
+            **({} if self.target_risk is None else {"target_risk": self.target_risk}),
         }
 
     def grading(self, memory: Memory) -> Grader:
@@ -169,12 +200,14 @@ class Experiment:
             **self.options,
             **options,
         }
-        models = self.recalling(memory)
-        with (
-            self._repository(warm=given["learning"] != "off") as where,
-            make.from_models(models, thresholds=self.cuts, repository=where, **given) as cascade,
-        ):
-            yield cascade
+        models, learns = self.recalling(memory), given["learning"] != "off"
+        with self._repository(warm=learns) as where:
+            if self.target_risk is not None:
+                given |= {"target_risk": self.target_risk, **({} if learns else labels_only(where))}
+            with make.from_models(
+                models, thresholds=self.cuts, repository=where, **given
+            ) as cascade:
+                yield cascade
 
     @contextmanager
     def _repository(self, *, warm: bool) -> Iterator[EdgeRepository]:

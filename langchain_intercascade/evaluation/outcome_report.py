@@ -36,6 +36,12 @@ KINDS: Final[Mapping[Kind, str]] = {
     "recorded": "The answers were recorded earlier.",
 }
 
+FOUND: Final = (
+    "Each cascade finds its threshold in its own stream: it defers everything until one is "
+    "certified, asks the strong model about a share of what it accepts (in `audit`), and takes "
+    "saying something else than the strong model for wrong."
+)
+
 PAIRED: Final = (
     "Harm, help and what a strategy brought compare each answer with the one that the weak model "
     "gives alone to the same question; a model that answers by chance differs from itself too."
@@ -61,10 +67,11 @@ def make_report(experiment: Experiment, ran: Ran, *, title: str, command: str) -
         "models": experiment.names,
         "data": _data(experiment),
         "seeds": list(experiment.seeds),
-        "threshold": experiment.cuts[0] if len(experiment.cuts) == 1 else experiment.cuts,
+        "threshold": experiment.threshold_told,
         "k": experiment.k,
         "min_similarity": experiment.min_similarity,
         "learning": "inline",
+        "admission": experiment.admission,
         "confidence": as_confidence(experiment.confidence).method,
         "warm": None if experiment.warm is None else str(experiment.warm),
         "prices": {name: _price(experiment.prices, name) for name in experiment.names.values()},
@@ -104,6 +111,8 @@ def _price(prices: Prices, model: str) -> Pair | None:
 def _assumed(experiment: Experiment, arms: Mapping[str, ArmReport]) -> list[str]:
     """Return in sentences what the figures take for granted."""
     found = [KINDS[experiment.kind]]
+    if experiment.target_risk is not None:
+        found.append(FOUND)
     if "weak_only" in arms and "cascade" in arms:
         found.append(PAIRED)
     if any(arm["assumed_answers"].get(UNTOLD) for arm in arms.values()):

@@ -221,14 +221,16 @@ def run_replay(
     stream = in_order(replay.questions, seed=seed, limit=limit)
     weak, strong = replay.model("weak"), replay.model("strong")
     with InterCascade(weak=weak, strong=strong, threshold=threshold, **replay.options) as cascade:
-        cascaded = run_cascade(stream, cascade, _played, tick=tick)
+        cascaded = run_cascade(stream, cascade, as_recorded, tick=tick)
     arms = {
-        "weak_only": run_alone(stream, replay.model("weak"), _played, role="weak", tick=tick),
-        "strong_only": run_alone(stream, replay.model("strong"), _played, role="strong", tick=tick),
+        "weak_only": run_alone(stream, replay.model("weak"), as_recorded, role="weak", tick=tick),
+        "strong_only": run_alone(
+            stream, replay.model("strong"), as_recorded, role="strong", tick=tick
+        ),
         "cascade": cascaded,
     }
     if replay.learns:
-        arms["weak_helped"] = _helped(stream, replay.model("weak"), tick)
+        arms["weak_helped"] = run_helped(stream, replay.model("weak"), tick)
     return arms
 
 
@@ -241,10 +243,12 @@ def recorded_scores(rows: Sequence[LogprobRow], model: str) -> list[float | None
     ]
 
 
-def _helped(stream: Sequence[Question], weak: RecordedChatModel, tick: Tick) -> list[Outcome]:
+def run_helped(
+    stream: Sequence[Question], weak: RecordedChatModel, tick: Tick = lambda: None
+) -> list[Outcome]:
     """Return what the weak model achieves with a strategy of the right family every time."""
     advised = [replace(question, messages=_advised(question)) for question in stream]
-    outcomes = run_alone(advised, weak, _played, role="weak", tick=tick)
+    outcomes = run_alone(advised, weak, as_recorded, role="weak", tick=tick)
     return [replace(outcome, regime="augmented") for outcome in outcomes]
 
 
@@ -253,8 +257,12 @@ def _advised(question: Question) -> list[BaseMessage]:
     return with_strategies(question.messages, [advice.model_dump(mode="json")])
 
 
-def _played(question: Question, answer: AIMessage) -> Grade:
-    """Grade an answer by what was recorded of it."""
+def as_recorded(question: Question, answer: AIMessage) -> Grade:
+    """Grade an answer by what was recorded of it.
+
+    Raises:
+        ConfigurationError: No recorded model wrote it.
+    """
     del question
     note = playback_of(answer)
     return Grade(note["correct"], assumed=note["shown"] if note["unrecorded"] else "")

@@ -150,10 +150,12 @@ class Report(TypedDict):
         models: The models' names by level: "weak", "middle" ("middle2" ...), "strong".
         data: What was asked.
         seeds: Each fixed an order of the questions, or a stream.
-        threshold: The gate's; a list where there are several gates.
+        threshold: The gate's; a list where there are several gates; in words, if each cascade
+            found its own.
         k: How many strategies were shown at most.
         min_similarity: Least similarity of a strategy that was shown; `None`: measured.
         learning: How the arms that learn did so; in replays it may be "off".
+        admission: How strategies were admitted.
         confidence: What scored the weak answers.
         warm: The repository that each learning arm began with a copy of; `None`: empty.
         prices: Dollars per million tokens read and written, by model; `None` if unknown.
@@ -182,6 +184,7 @@ class Report(TypedDict):
     k: int
     min_similarity: float | None
     learning: str
+    admission: NotRequired[str]
     confidence: str
     warm: str | None
     prices: dict[str, Pair | None]

@@ -77,7 +77,7 @@ _SETTINGS: Final[Mapping[str, _Look]] = {
     key.replace("_", " "): partial(_setting, key)
     for key in (
         *("models", "seeds", "seed", "threshold", "confidence", "k", "min_similarity"),
-        *("learning", "warm", "prices", "versions"),
+        *("learning", "admission", "warm", "prices", "versions"),
     )
 }
 

@@ -117,6 +117,17 @@ def test_three_levels_may_be_named_one_by_one(tmp_path: Path) -> None:
     assert [0.9, 0.8] == one["threshold"]
 
 
+def test_each_cascade_may_find_its_own_threshold(tmp_path: Path) -> None:
+    """The report says so, in place of a number, and how strategies were admitted."""
+    words = (*FEW, "--arms", "cascade_plain,cascade", "--target-risk", 0.2, "--admission", "replay")
+    report = report_of(*words, out=tmp_path / "report.json")
+
+    assert "found for a target risk of 0.2" == report["threshold"]
+    assert "replay" == report["admission"]
+    assert any("finds its threshold in its own stream" in each for each in report["assumed"])
+    assert [0, 0] == [arm["coverage"] for arm in report["arms"].values()]
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
@@ -129,6 +140,11 @@ def test_three_levels_may_be_named_one_by_one(tmp_path: Path) -> None:
         ((*FEW, "--grader", "magic"), "There is no grader 'magic'"),
         ((*FEW, "--threshold", "2"), "--threshold 2: expected a number"),
         ((*FEW, "--threshold", "0.5,0.6"), "2 models and 2 thresholds"),
+        ((*FEW, "--threshold", "0.5", "--target-risk", "0.1"), "thresholds and a target risk"),
+        ((*FEW, "--target-risk", "1"), "target_risk=1.0 cannot be promised"),
+        ((*FEW, "--admission", "never"), "--admission"),
+        (("--pack", "a.jsonl", "--target-risk", "0.1"), "--target-risk is not for a pack"),
+        (("--pack", "a.jsonl", "--admission", "replay"), "--admission is not for a pack"),
         ((*FEW, "--price", "cheap"), "--price cheap: expected NAME=INPUT,OUTPUT"),
         ((*FEW, "--warm", "no/such"), "--warm no/such: there is no such folder"),
         ((*FEW, "--json", "no/such/a.json"), "--json no/such/a.json: name a file"),

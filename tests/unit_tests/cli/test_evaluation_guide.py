@@ -44,7 +44,7 @@ def test_the_guide_is_true(
             assert 0 == result.exit_code, f"{line}\n{result.output}"
         done[language] += 1
 
-    assert {"bash": 3, "python": 1} == done
+    assert {"bash": 4, "python": 1} == done
     assert {"journal.jsonl", "report.json"} == {each.name for each in Path("runs/first").iterdir()}
     assert 0 < float(capsys.readouterr().out) <= 1
 

@@ -29,8 +29,9 @@ from langchain_intercascade.testing import (
     ScriptedChatModel,
     SimulatedStrong,
     SimulatedWeak,
+    problems,
 )
-from tests.benches import experiment, figures_of, questions, ran
+from tests.benches import FAMILIES, experiment, figures_of, questions, ran
 
 ALL = tuple(ARMS)
 
@@ -201,6 +202,8 @@ def test_three_models_are_three_levels() -> None:
         ({"models": [SimulatedWeak()]}, "two models or more, cheapest first, not 1"),
         ({"seeds": ()}, "a seed or more"),
         ({"thresholds": [0.5, 0.6]}, "2 models and 2 thresholds"),
+        ({"thresholds": [0.5], "target_risk": 0.1}, "a target risk of 0.1: give one or the other"),
+        ({"target_risk": 0}, "target_risk=0 cannot be promised"),
         ({"grader": "judge:somebody"}, "nobody said how to make a judge"),
     ],
 )
@@ -227,6 +230,35 @@ def test_settings_are_the_same_in_another_process() -> None:
 
     assert " at 0x" not in str(settings)
     assert {"verifier": "function", "admission": "'replay'"} == settings["options"]
+
+
+def test_a_cascade_that_learns_nothing_finds_its_own_threshold() -> None:
+    """By its first hundred deferrals, at no cost but audits, whatever stands in its prompt."""
+    given = experiment(stream=drawn_stream("known", _known, 104), target_risk=0.3)
+    found = ran(given, "cascade_plain", "prompt_only")
+    arms = figures_of(given, found)["arms"]
+
+    for name, arm in arms.items():
+        outcomes = found.outcomes(name)
+        assert {True} == {each.strong_called for each in outcomes[:100]}, name
+        assert {True} == {each.accepted for each in outcomes[100:]}, name
+        assert {"weak", "strong"} <= set(arm["usage"]) <= {"weak", "strong", "audit"}, name
+        assert {0} == {each.known or 0 for each in outcomes}, name
+
+
+def _known(seed: int, n: int) -> list[Question]:
+    """Return problems of one family that the weak model knows."""
+    drawn = problems(seed, n, families=FAMILIES[:1])
+    return [question_of(each.text, each.answer, family=each.family) for each in drawn]
+
+
+def test_a_run_with_a_target_risk_is_another_one(tmp_path: Path) -> None:
+    """Replies of both must not be mixed; one that was begun without goes on without."""
+    ran(experiment(3), "cascade_plain", folder=tmp_path)
+
+    assert "target_risk" not in experiment(3).settings()
+    with pytest.raises(ConfigurationError, match=r"target_risk"):
+        ran(experiment(3, target_risk=0.1), "cascade_plain", folder=tmp_path)
 
 
 def test_a_warm_start_uses_a_copy(tmp_path: Path) -> None:
@@ -441,35 +473,70 @@ def test_a_judge_is_asked_once_for_each_answer(tmp_path: Path) -> None:
 
 
 KILLED = """
-import os, signal, sys
+import os, random, signal, sys
 from pathlib import Path
+from langchain_intercascade.evaluation.logbook import Logbook
 from langchain_intercascade.testing import SimulatedStrong, SimulatedWeak
 from tests.benches import experiment, ran
 
-class Mortal(SimulatedStrong):
-    def _read(self, prompt):
-        if self.call_count == 9:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super()._read(prompt)
+folder, chance = Path(sys.argv[1]), random.Random(int(sys.argv[2]))
+write = Logbook.add
 
-ran(experiment(8, models=[SimulatedWeak(), Mortal()]), "cascade", "cascade_plain",
-    folder=Path(sys.argv[1]))
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def run_until(left, torn):
+    def counted(called):
+        nonlocal left
+        left -= 1
+        if left < 0 and not torn:
+            die()
+        return called()
+
+    class Weak(SimulatedWeak):
+        def _read(self, prompt):
+            return counted(lambda: super(Weak, self)._read(prompt))
+
+    class Strong(SimulatedStrong):
+        def _read(self, prompt):
+            return counted(lambda: super(Strong, self)._read(prompt))
+
+    def add(book, line):
+        if left < 0 and torn:
+            with book.path.open("a", encoding="utf-8") as file:
+                file.write('{"model": "we')
+            die()
+        write(book, line)
+
+    Logbook.add = add
+    ran(experiment(8, models=[Weak(), Strong()]), "cascade", "cascade_plain", folder=folder)
+
+for time in range(6):
+    if (child := os.fork()) == 0:
+        run_until(chance.randrange(5), torn=time % 2 == 1)
+        os._exit(0)
+    print(-os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there is no such signal")
-def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
-    """SIGKILL in the midst of a call: what was paid for is there, and the rest follows."""
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no such way to start a process")
+def test_a_run_that_was_killed_again_and_again_goes_on(tmp_path: Path) -> None:
+    """SIGKILL at six points, in a call or in the midst of a line: what was written down stays."""
     root = Path(__file__).parents[3]
-    command = [sys.executable, "-c", KILLED, str(tmp_path)]
-    killed = subprocess.run(command, cwd=root, check=False, capture_output=True)
-    assert -signal.SIGKILL == killed.returncode, killed.stderr
-    strong = SimulatedStrong()
-    given = experiment(8, models=[SimulatedWeak(), strong])
+    command = [sys.executable, "-c", KILLED, str(tmp_path), "7"]
+    killed = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+    assert [str(signal.SIGKILL.value)] * 6 == killed.stdout.split()
+    *lines, torn = (tmp_path / FILE).read_bytes().splitlines(keepends=True)
+    assert not torn.endswith(b"\n")
+    models = SimulatedWeak(), SimulatedStrong()
+    given = experiment(8, models=models)
 
     found = ran(given, "cascade", "cascade_plain", folder=tmp_path)
 
-    whole = SimulatedStrong()
-    again = experiment(8, models=[SimulatedWeak(), whole])
+    anew = SimulatedWeak(), SimulatedStrong()
+    again = experiment(8, models=anew)
     assert figures_of(again, ran(again, "cascade", "cascade_plain")) == figures_of(given, found)
-    assert whole.call_count - 8 == strong.call_count
+    replies = len(lines) - 1
+    assert replies > 0
+    calls = [sum(model.call_count for model in each) for each in (anew, models)]
+    assert replies + calls[1] == calls[0]
