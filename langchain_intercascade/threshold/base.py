@@ -117,7 +117,8 @@ class Threshold(ABC):
 def _in_words(regime: Regime, cut: Cut) -> str:
     if cut.value == ALWAYS_DEFER:
         return f"Every {regime} answer is deferred ({cut.origin})."
-    return f"A {regime} answer is accepted from a confidence of {cut.value:g} on ({cut.origin})."
+    answers = f"{regime.capitalize()} answers"
+    return f"{answers} are accepted from a confidence of {cut.value:g} on ({cut.origin})."
 
 
 class FixedThreshold(Threshold):
