@@ -23,9 +23,6 @@ class Level(StrEnum):
 EXIT_CODES: Final = {Level.OK: 0, Level.WARNING: 1, Level.PROBLEM: 2}
 """The exit code of a visit is that of its worst finding."""
 
-LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-"""Names of this machine, which nobody else reaches."""
-
 _STYLES: Final = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 _WIDTHS: Final = (len(Level.PROBLEM) + 2, 15)
 

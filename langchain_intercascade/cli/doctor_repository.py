@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from langchain_intercascade._steps import Fault, attempt, run
-from langchain_intercascade.cli.doctor_findings import LOOPBACK, Finding, ok, problem, warning
+from langchain_intercascade.cli.doctor_findings import Finding, ok, problem, warning
 from langchain_intercascade.config.building import server_key
+from langchain_intercascade.config.tables import LOOPBACK
 from langchain_intercascade.errors import (
     ConfigurationError,
     EncoderMismatchError,

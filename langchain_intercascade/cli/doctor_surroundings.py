@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from langchain_intercascade.cli.doctor_findings import LOOPBACK, Finding, ok, problem, warning
+from langchain_intercascade.cli.doctor_findings import Finding, ok, problem, warning
 from langchain_intercascade.config.config import Config
 from langchain_intercascade.config.reading import PREFIX, variables
+from langchain_intercascade.config.tables import LOOPBACK
 from langchain_intercascade.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def look_at_gateway(config: Config) -> Iterator[Finding]:
     if keys:
         yield ok("gateway", f"{len(keys)} keys, for {', '.join(sorted(set(keys.values())))}")
     elif host not in LOOPBACK:
-        seen = f"it would listen on {host} without a key, open to whoever reaches it"
-        yield warning("gateway", seen, "Name the variables that hold keys in [serve.api_keys].")
+        seen = f"without a key it refuses to listen on {host}, open to whoever reaches it"
+        yield problem("gateway", seen, "Name the variables that hold keys in [serve.api_keys].")
 
 
 def look_at_variables(

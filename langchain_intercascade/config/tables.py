@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.functional_validators import ModelWrapValidatorHandler, model_validator
@@ -137,6 +137,10 @@ class Limits(Table):
     drain_seconds: Number = Field(
         default=30.0, ge=0, description="seconds, 0 or more: to finish in when it is stopped"
     )
+
+
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Names of this machine, which nobody else reaches."""
 
 
 class Serve(Table):

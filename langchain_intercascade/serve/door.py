@@ -9,11 +9,9 @@ from hashlib import blake2b
 from http import HTTPStatus
 from typing import Final
 
+from langchain_intercascade.config.tables import LOOPBACK
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.serve.refusal import RefusedError, bad_request, busy
-
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-"""Names of this machine, which nobody else reaches."""
 
 _MINUTE: Final = 60.0
 

@@ -361,7 +361,7 @@ def test_the_gateway_needs_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_OF_ACME", KEY)
     well = visit("--config", "ic.toml", "--no-calls")[1]
 
-    assert "without a key" in said(bare, "gateway", "warning")
+    assert "without a key" in said(bare, "gateway", "problem")
     assert "set GATEWAY_OF_ACME" in said(unset, "gateway", "problem")
     assert "1 keys, for acme" in said(well, "gateway", "ok")
 
