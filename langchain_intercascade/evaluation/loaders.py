@@ -19,7 +19,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Final, TypeAlias
 
 from langchain_intercascade.errors import ConfigurationError
@@ -102,11 +101,11 @@ def _failures() -> tuple[type[Exception], ...]:
 
 def _hugging_face(path: str) -> Fetch:
     try:
-        datasets = import_module("datasets")
+        from datasets import load_dataset  # noqa: PLC0415 - only who asks for it needs it
     except ModuleNotFoundError as error:
         msg = f"{path} comes through the `datasets` package: pip install datasets."
         raise ConfigurationError(msg) from error
-    load: Callable[..., Iterable[Row]] = datasets.load_dataset
+    load: Callable[..., Iterable[Row]] = load_dataset
     return lambda path, part, split: load(path, part, split=split)
 
 

@@ -50,6 +50,11 @@ class Seal:
                 )
                 raise RepositoryCorruptError(msg)
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether anything was changed since the folder was opened."""
+        return self._broken
+
     def break_(self) -> None:
         """Forget what was noted: the files are about to change."""
         if not self._broken:

@@ -184,8 +184,12 @@ class EdgeRepository(StrategyRepository):
         """Carry out one operation, here and now.
 
         It takes well under two milliseconds and holds the interpreter lock all
-        the while, so a hop to a thread would cost more and free nobody.
+        the while, so a hop to a thread would cost more and free nobody.  Only the seal,
+        before the first change, is a file to be removed.
         """
+        opened = self._opened
+        if opened is not None and not opened.seal.is_broken and _changed_by(operation):
+            await asyncio.to_thread(opened.seal.break_)
         return self.execute(operation)
 
     def stored_dimension(self) -> int | None:
