@@ -61,6 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         "package": versions()["package"],
         "seed": asked.seed,
         "slow": SLOW,
+        "readers": len(found),
         "inputs": sum(each.inputs for each in found.values()),
         "findings": sum(len(each.findings) for each in found.values()),
         "targets": {name: asdict(each) for name, each in found.items()},
