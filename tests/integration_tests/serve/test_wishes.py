@@ -70,8 +70,8 @@ def test_what_is_learned_on_behalf_of_a_user_bears_the_name(gateway: Served) -> 
     record = gateway.ask(user="user-17", messages=asked).json()["inter_cascade"]
     found = gateway.cascade.repository.get(record["lesson"]["id"], tenant="default")
 
-    assert found is not None
-    assert found.origin.source == "user-17"
+    assert found is not None  # a strategy of its own, or one that stands for it, too
+    assert "user-17" in {found.origin.source, *(each.source for each in found.merged)}
 
 
 @pytest.mark.parametrize("stream", [False, True])
