@@ -90,6 +90,19 @@ def test_the_looks_spend_delta_and_no_more() -> None:
     assert len(SIZES) == len(SHARES)
     assert math.fsum(SHARES) == pytest.approx(1.0)
     assert math.fsum(check.share for check in CHECKS) == pytest.approx(1.0)
+    certification = SelfCalibrating(TARGET, delta=0.1).certification("plain")
+    spent = [certification.delta_of(size, check) for size in SIZES for check in CHECKS]
+    assert math.fsum(spent) == pytest.approx(0.1 / 2)  # there are two regimes
+
+
+def test_a_look_certifies_with_its_own_part_of_delta(label: Label_) -> None:
+    threshold = plain()
+    for _ in range(100):
+        threshold.observe(label())
+
+    report = threshold.certification("plain").certified
+    assert report is not None
+    assert report.delta in {0.1 * SHARES[0] * check.share for check in CHECKS}
 
 
 def test_an_unsafe_cut_is_as_rare_as_promised_and_coverage_is_near_the_best() -> None:
@@ -292,7 +305,8 @@ def test_what_nothing_sound_follows_from_is_passed_over(
     for _ in range(300):
         threshold.observe(label(**options))
 
-    assert "0 labels" in threshold.cut("plain").origin
+    assert 0 == threshold.certification("plain").labels
+    assert "cold" == threshold.standing("plain")
 
 
 def test_forced_answers_do_not_count_once_it_serves(label: Label_) -> None:
