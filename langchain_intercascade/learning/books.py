@@ -31,10 +31,15 @@ if TYPE_CHECKING:
     from langchain_intercascade.strategy import Strategy
 
 
-OPEN: Final = 60
+OPEN: Final = 200
 """Accepted answers with a strategy after which it is taken as it is, though nothing be proven.
 
-Where nothing shows by then, little is at stake either way.
+Long enough for one that mends as many answers as it spoils, a quarter each: it takes eighty
+labels in the mean to use up its credit (see `belief`), and by chance twice as many.  Labels that
+are drawn later stand for more answers each, and at first make the ledger less sure, not surer.
+Where nothing shows even so, little is at stake either way.  Counted in uses, not in labels, so
+that answers which nobody can judge are not audited eagerly for ever.  Chosen on recorded
+families of problems (`benchmarks.usefulness`, whose figures are no independent test of it).
 """
 
 KNOWN: Final = 10_000

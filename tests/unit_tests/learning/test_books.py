@@ -15,6 +15,7 @@ from langchain_intercascade.label import Label, Owned, label_of, lot
 from langchain_intercascade.learning.books import OPEN, Books
 from langchain_intercascade.record import RetrievedStrategy, amended, new_record
 from langchain_intercascade.repository.base import StrategyRepository
+from langchain_intercascade.repository.ledger import standing
 from langchain_intercascade.strategy import Strategy, Tally
 from tests.cascades import FlakyRepository
 from tests.conftest import Colour
@@ -332,6 +333,27 @@ def test_the_worth_of_a_strategy_is_open_for_so_many_uses() -> None:
     assert last
     assert not books.is_open(Owned(TENANT, one.id))
     assert books.is_open(Owned(TENANT, two.id))
+
+
+def test_it_is_open_for_as_long_as_it_takes_to_find_out() -> None:
+    """Even of a strategy that mends a quarter of the answers and spoils as many."""
+    labels = OPEN * 4 // 5
+    mended = spoilt = labels / 4
+    half = labels / 2
+    found = Tally(
+        right_with=half,
+        wrong_with=half,
+        right_without=half,
+        wrong_without=half,
+        squared_with=labels,
+        squared_without=labels,
+        mended=mended,
+        spoilt=spoilt,
+        alike=half,
+        labels=labels,
+    )
+
+    assert standing(found) == "useless"
 
 
 def test_what_is_proven_is_open_no_longer(colour: Colour) -> None:
