@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import re
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -24,12 +25,15 @@ class Held(NamedTuple):
         threads: Threads of Python.
         files: Open files, sockets and pipes.
         tasks: Tasks of the event loop that is running; 0 where none is.
+        blocks: Pieces of memory that Python's own allocator has given out: what `kib` says
+            without the noise of pages, and without what other libraries hold.
     """
 
     kib: float
     threads: int
     files: int
     tasks: int
+    blocks: int = 0
 
 
 def held() -> Held:
@@ -38,7 +42,8 @@ def held() -> Held:
     tasks = 0
     with suppress(RuntimeError):
         tasks = len(asyncio.all_tasks())
-    return Held(_own_memory(), threading.active_count(), _open_files(), tasks)
+    blocks = sys.getallocatedblocks()
+    return Held(_own_memory(), threading.active_count(), _open_files(), tasks, blocks)
 
 
 def _own_memory() -> float:
@@ -51,19 +56,24 @@ def _open_files() -> int:
     return len(list((_SELF / "fd").iterdir())) - 1 if (_SELF / "fd").exists() else 0
 
 
-def growth(done: Sequence[int], kib: Sequence[float]) -> float:
-    """Return by how many KiB memory grew with each query in the second half, by least squares.
+def halfway(measured: Sequence[object]) -> int:
+    """Return the place of the first measurement that is judged; the first half only fills."""
+    return len(measured) // 2
+
+
+def growth(done: Sequence[int], measured: Sequence[float]) -> float:
+    """Return by how much something grew with each query in the second half, by least squares.
 
     Args:
         done: How many queries were done when it was measured.
-        kib: What was measured.
+        measured: What was measured.
 
     Examples:
         >>> growth([100, 200, 300, 400], [50, 90, 100, 200])
         1.0
     """
-    half = len(done) // 2
-    return linear_regression(done[half:], kib[half:]).slope
+    half = halfway(done)
+    return linear_regression(done[half:], measured[half:]).slope
 
 
 def at_rest(before: Held, *, seconds: float) -> Held:

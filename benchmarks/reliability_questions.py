@@ -11,12 +11,16 @@ TENANTS: Final = 16
 FRESH: Final = 0.3
 """Share of the questions that were never asked before; the others are of a fixed stock."""
 
-FRESH_UNTIL: Final = 5000
+FRESH_UNTIL: Final = 3000
 """From this number on all are of the stock, so that memory is not held by what is newly learned."""
 
-STOCK: Final = 640
-UNSURE: Final = 3
-"""Of ten rooms: the weak model is never sure of these."""
+STOCK: Final = 160
+"""Few enough that by the time memory is judged most were learned, and written to so often that
+what is stored of them (stamps, history, merged queries: each has a bound) grows no more."""
+
+UNSURE: Final = 4
+"""Of ten rooms: the weak model is never sure of these.  So by half time the package remembers as
+many labels as it ever does, which takes 2,000 deferrals and audits."""
 
 NAME: Final = re.compile(r"quokka\d\dx")
 """A clerk's name.  It stands in everything about a tenant, and in nothing about another."""

@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage
 from benchmarks.reliability_meter import Held, growth, left_behind
 from benchmarks.reliability_provider import KINDS, seen
 from benchmarks.reliability_questions import STOCK, Question, asked_in, question
-from benchmarks.reliability_soak import GROWTH, Soaked, _grown, _listening, soak
+from benchmarks.reliability_soak import Soaked, _grown, _listening, soak
 from benchmarks.reliability_traffic import Account, unaccounted
 from langchain_intercascade import StrongModelError
 from langchain_intercascade.record import RECORD_KEY, amended, new_record
@@ -124,11 +124,15 @@ def test_memory_that_grows_is_noticed_and_what_is_left_open() -> None:
     """By a straight line through the second half; the first fills what is to be filled."""
     done, soaked = [100 * n for n in range(20)], Soaked()
     for n in done:
+        filled = 1000.0 + 9.0 * min(n, 900)
         soaked.done.append(n)
-        soaked.held.append(Held(1000.0 + 9.0 * min(n, 900) + 2 * GROWTH * n, 8, 30, 1))
+        soaked.held.append(Held(filled + 2.0 * n, 8, 30, 1, round(filled) + 9 * n))
 
-    assert growth(done, [each.kib for each in soaked.held]) == pytest.approx(2 * GROWTH)
-    assert "memory grew by 2.00 KiB a query" in _grown(soaked)[0]
+    assert growth(done, [each.kib for each in soaked.held]) == pytest.approx(2.0)
+    assert [
+        "memory grew by 2.00 kib a query in the second half, of which 1.0 are noise",
+        "memory grew by 9.00 blocks a query in the second half, of which 3.0 are noise",
+    ] == _grown(soaked)
     assert ["2 more threads than before", "1 more open files than before"] == left_behind(
         Held(5.0, 1, 9, 0), Held(9.0, 3, 10, 0)
     )
