@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 
 from benchmarks.fuzz_inputs import LEAVES, VALUES, as_json, documents, encoded, garbled, mutants
-from langchain_intercascade.agreement import conclusion, same_answer
+from langchain_intercascade.conclusion import conclusion, same_answer
 from langchain_intercascade.confidence.judge import probability_of_true
 from langchain_intercascade.confidence.verbalized import stated
 from langchain_intercascade.equipment import misfit
 from langchain_intercascade.errors import ConfigurationError, InterCascadeError
 from langchain_intercascade.evaluation.pack import read_pack
 from langchain_intercascade.evaluation.questions import read_questions
-from langchain_intercascade.nodes.distill_strategy import parse_advice
+from langchain_intercascade.nodes.distiller import parse_advice
 from langchain_intercascade.reply import flaw
 from langchain_intercascade.repository.admission import check_leaks, check_secrets
 from langchain_intercascade.repository.export_file import Header, canonical
@@ -44,8 +44,9 @@ from langchain_intercascade.strategy import (
 )
 from langchain_intercascade.testing import StubServer
 from langchain_intercascade.threshold.base import ALWAYS_DEFER
+from langchain_intercascade.threshold.binding import Binding
 from langchain_intercascade.threshold.calibrate import calibrate_threshold
-from langchain_intercascade.threshold.file import Binding, load_thresholds, save_thresholds
+from langchain_intercascade.threshold.file import load_thresholds, save_thresholds
 
 Check = Callable[[Any], object]
 

@@ -39,8 +39,8 @@ _SHOWN: Final = ("langchain-core", "langgraph", "qdrant-edge-py", "pydantic", "n
 FULL: Final[Mapping[str, Measure]] = {
     "calls": partial(calls, rounds=100, per_round=4),
     "graph": partial(graphs, rounds=80, per_round=4),
-    "retrieval": partial(retrieval, sizes=(1_000, 10_000, 100_000), rounds=300),
-    "insert": partial(insertion, rounds=1000),
+    "retrieval": partial(retrieval, sizes=(1_000, 10_000, 100_000), rounds=200),
+    "insert": partial(insertion, rounds=500),
     "concurrency": partial(concurrency, levels=(1, 10, 100, 1000), rounds=7),
     "prompt": partial(prompts, rounds=40),
     "gate": partial(gates, rounds=100),

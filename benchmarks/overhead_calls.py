@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import Runnable
 
+from benchmarks.overhead_cascades import STRATEGIES, K, cascade
 from benchmarks.overhead_clock import (
     Block,
     Row,
@@ -26,7 +27,6 @@ from benchmarks.overhead_pair import (
     DEFERRING,
     TENANTS,
     Instant,
-    Teacher,
     bare_query,
     bare_write,
     query_of,
@@ -34,12 +34,9 @@ from benchmarks.overhead_pair import (
     stocked,
 )
 from benchmarks.overhead_peers import PACKAGES, peers
-from langchain_intercascade import HashingEmbeddings, InterCascade
-from langchain_intercascade.repository.edge import EdgeRepository
+from langchain_intercascade import HashingEmbeddings
 
-STRATEGIES: Final = 1000
 COLOURS: Final = ("sync", "async")
-K: Final = 2
 
 _PARTS: Final = (
     "2 bare model runs, 1 encoder call, 1 bare engine query of k strategies among 1,000 of ten "
@@ -146,19 +143,6 @@ class Fronts:
             engine()
 
         return each(blocking) if colour == "sync" else awaited(awaiting, self._loop)
-
-
-def cascade(repository: EdgeRepository, threshold: float, *, delay: float = 0.0) -> InterCascade:
-    """Return a cascade of two instant models that learns in the background."""
-    return InterCascade(
-        weak=Instant(delay=delay),
-        strong=Instant(model_name="gpt-4o"),
-        distiller=Teacher(),
-        repository=repository,
-        threshold=threshold,
-        tenant=TENANTS[0],
-        k=K,
-    )
 
 
 def _against_parts(times: Times, colour: str) -> list[Row]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-from benchmarks.overhead_calls import cascade
+from benchmarks.overhead_cascades import cascade
 from benchmarks.overhead_clock import Row, Times, each, interleaved, lasting, scaled
 from benchmarks.overhead_pair import (
     ACCEPTING,

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import itertools
 import time
-from asyncio import events
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,13 +14,16 @@ from typing import Any, Final, TypeAlias
 
 from langchain_core.messages import HumanMessage
 
-from benchmarks.overhead_calls import K, cascade
+from benchmarks.overhead_cascades import STRATEGIES, cascade, graph
 from benchmarks.overhead_clock import Row, compared
-from benchmarks.overhead_pair import ACCEPTING, TENANTS, Instant, Teacher, query_of, stocked
-from langchain_intercascade import create_inter_cascade
+from benchmarks.overhead_pair import ACCEPTING, Instant, query_of, stocked
+from benchmarks.overhead_steps import Steps, watched_steps
 
 DELAY: Final = 0.05
 """Seconds that the model takes."""
+
+SELDOM: Final = (50_000, 20, 20)
+"""Thresholds of the garbage collector that `docs/performance.md` recommends for a busy service."""
 
 Ask: TypeAlias = Callable[[], Awaitable[Any]]
 
@@ -63,7 +65,8 @@ def concurrency(*, levels: tuple[int, ...], rounds: int) -> list[Row]:
         for callers in levels:
             loads = _in_turn(fronts, callers, rounds, loop)
             rows += _rows_of(loads, callers, top=callers == max(levels))
-        rows.append(_stall_of(fronts, min(100, max(levels)), loop))
+        rows += _tuned(fronts, max(levels), max(2, rounds // 3), loop)
+        rows += _stalls(fronts, min(100, max(levels)), loop)
     loop.close()
     return rows
 
@@ -92,39 +95,10 @@ def loaded(ask: Ask, *, callers: int, calls: int) -> Awaitable[Load]:
 
 
 @contextmanager
-def longest_step() -> Iterator[list[float]]:
-    """Note the processor time of the longest step that the event loop takes, in milliseconds.
-
-    A step is what runs between two chances for others; while it runs, nobody else does.
-    """
-    longest = [0.0]
-    plain = events.Handle._run  # noqa: SLF001 - there is no other place that sees every step
-
-    def timed(handle: events.Handle) -> None:
-        began = time.thread_time()
-        plain(handle)
-        longest[0] = max(longest[0], 1000 * (time.thread_time() - began))
-
-    events.Handle._run = timed  # type: ignore[assignment,method-assign]  # noqa: SLF001 - put back below
-    try:
-        yield longest
-    finally:
-        events.Handle._run = plain  # type: ignore[method-assign]  # noqa: SLF001
-
-
-@contextmanager
 def _fronts() -> Iterator[dict[str, Ask]]:
-    bare, repository = Instant(delay=DELAY), stocked(1000)
+    bare, repository = Instant(delay=DELAY), stocked(STRATEGIES)
     chat = cascade(repository, ACCEPTING, delay=DELAY)
-    graph: Any = create_inter_cascade(
-        Instant(delay=DELAY),
-        Instant(model_name="gpt-4o"),
-        distiller=Teacher(),
-        repository=repository,
-        threshold=ACCEPTING,
-        tenant=TENANTS[0],
-        k=K,
-    ).compile()
+    host = graph(repository, ACCEPTING, delay=DELAY)
     texts = (query_of(number % 40, number % 500) for number in itertools.count())
 
     def asked() -> list[HumanMessage]:
@@ -133,7 +107,7 @@ def _fronts() -> Iterator[dict[str, Ask]]:
     yield {
         "bare": lambda: bare.ainvoke(asked()),
         "chat model": lambda: chat.ainvoke(asked()),
-        "graph": lambda: graph.ainvoke({"messages": asked()}),
+        "graph": lambda: host.ainvoke({"messages": asked()}),
     }
     chat.close()
     repository.close()
@@ -193,19 +167,65 @@ def _rows_of(loads: dict[str, list[Load]], callers: int, *, top: bool) -> list[R
     return rows
 
 
-def _stall_of(fronts: dict[str, Ask], callers: int, loop: asyncio.AbstractEventLoop) -> Row:
+def _tuned(
+    fronts: dict[str, Ask], callers: int, rounds: int, loop: asyncio.AbstractEventLoop
+) -> list[Row]:
+    """Measure the throughput with the collector as a service may set it; see the page."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*SELDOM)
+    try:
+        loads = _in_turn(fronts, callers, rounds, loop)
+    finally:
+        gc.set_threshold(*usual)
+    cpu = {name: [load.cpu for load in each] for name, each in loads.items()}
+    note = f"gc.set_threshold{SELDOM}, for the bare model too; else as above"
+    return [
+        compared(
+            f"throughput with a tuned collector: {name}, {callers} at once",
+            cpu,
+            "bare",
+            name,
+            note=note,
+        )
+        for name in _TARGETS
+    ]
+
+
+def _stalls(fronts: dict[str, Ask], callers: int, loop: asyncio.AbstractEventLoop) -> list[Row]:
+    """Measure the longest step of each front; those of a bare model stand beside."""
+    steps = {name: _steps_of(ask, callers, loop) for name, ask in fronts.items()}
+    bare = steps.pop("bare")
+    rows: list[Row] = []
+    for name, own in steps.items():
+        at = f"{name}, {callers} at once"
+        share = own.collecting / own.total
+        told = f"the garbage collector took {share:.0%} of the loop's time, and is "
+        rows.append(
+            Row(
+                name=f"longest step on the event loop, {at}",
+                ratio=own.longest,
+                target=_STALL if name == "chat model" else None,
+                unit="ms",
+                note=f"processor time; {told}not in it; bare: {bare.longest:.1f}",
+                why="a call has one step between its search and its weak model; on a busy machine "
+                "that step is slow",
+            )
+        )
+        rows.append(
+            Row(
+                name=f"longest step with garbage collection, {at}",
+                ratio=own.longest_collecting,
+                unit="ms",
+                note=f"{told}in it; bare: {bare.longest_collecting:.1f}",
+            )
+        )
+    return rows
+
+
+def _steps_of(ask: Ask, callers: int, loop: asyncio.AbstractEventLoop) -> Steps:
     gc.collect()
     gc.freeze()
-    with longest_step() as longest:
-        load = loaded(fronts["chat model"], callers=callers, calls=4)
-        loop.run_until_complete(load)
+    with watched_steps() as steps:
+        loop.run_until_complete(loaded(ask, callers=callers, calls=4))
     gc.unfreeze()
-    return Row(
-        name=f"longest step on the event loop, chat model, {callers} at once",
-        ratio=longest[0],
-        target=_STALL,
-        unit="ms",
-        note="processor time of one step, garbage collection included",
-        why="an accepted call has one step between its search and its weak model; on a busy "
-        "machine that step is slow",
-    )
+    return steps

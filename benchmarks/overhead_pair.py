@@ -33,15 +33,7 @@ from qdrant_edge import Point as EdgePoint
 from langchain_intercascade._steps import run
 from langchain_intercascade.repository._edge_folder import KEYS
 from langchain_intercascade.repository.edge import EdgeRepository
-from langchain_intercascade.strategy import (
-    Advice,
-    Lesson,
-    Origin,
-    State,
-    Strategy,
-    now,
-    pending_lesson,
-)
+from langchain_intercascade.strategy import Advice, Origin, State, Strategy
 
 TENANTS: Final = tuple(f"tenant-{number}" for number in range(10))
 ANSWER: Final = "There are 42 of them left in the end."
@@ -49,6 +41,11 @@ ANSWER: Final = "There are 42 of them left in the end."
 ACCEPTING: Final = 0.5
 DEFERRING: Final = 0.99
 """A threshold that the weak model, sure to .905 of every answer, does not reach."""
+
+_DIFFERENT: Final = 5000
+"""Pieces of advice that are drawn; a hundred thousand strategies have every one of them again."""
+
+_MOMENT: Final = "2026-01-01T00:00:00+00:00"
 
 _WORDS: Final = (  # noqa: SIM905 - as a list it would take a hundred lines
     "apples baskets carts drivers engines farmers gardens horses islands jackets kettles ladders "
@@ -158,14 +155,22 @@ def _wording(topic: int) -> str:
 
 @cache
 def _template() -> Strategy:
-    query = query_of(0, 0)
-    origin = Origin(run_id="run", strong_model="strong", prompt_version=1)
-    pending = pending_lesson(
-        tenant=TENANTS[0], query=query, lesson=Lesson(query=query, answer=ANSWER), origin=origin
+    made = Strategy(
+        id="template",
+        tenant=TENANTS[0],
+        state=State.PENDING,
+        keys=(query_of(0, 0),),
+        origin=Origin(run_id="run", strong_model="strong", prompt_version=1),
+        created_at=_MOMENT,
+        updated_at=_MOMENT,
     )
-    return pending.changed(
-        state=State.ACTIVE, lesson=None, cost=0.001, activated_at=now(), reason="admitted"
-    )
+    news = {"activated_at": _MOMENT, "cost": 0.001, "reason": "admitted"}
+    return made.changed(state=State.ACTIVE, **news)
+
+
+@cache
+def _drawn(number: int) -> Advice:
+    return Advice.model_validate(advice(random.Random(number)))
 
 
 def strategy_of(at: int, query: str) -> Strategy:
@@ -174,7 +179,7 @@ def strategy_of(at: int, query: str) -> Strategy:
         "id": f"strategy-{at}",
         "tenant": TENANTS[at % len(TENANTS)],
         "keys": (query,),
-        "advice": Advice.model_validate(advice(random.Random(at))),
+        "advice": _drawn(at % _DIFFERENT),
     }
     return _template().model_copy(update=news)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +16,16 @@ from langchain_core.messages import HumanMessage
 from benchmarks import overhead_peers
 from benchmarks.overhead import main, slug, table
 from benchmarks.overhead_calls import functions_called
+from benchmarks.overhead_cascades import Stub, graph
 from benchmarks.overhead_clock import Row, compared, interleaved, lasting
 from benchmarks.overhead_graph import bare_graph
-from benchmarks.overhead_load import Load, loaded, longest_step
-from benchmarks.overhead_pair import ANSWER, Instant, query_of
+from benchmarks.overhead_load import Load, loaded
+from benchmarks.overhead_pair import ANSWER, DEFERRING, Instant, query_of
+from benchmarks.overhead_steps import Steps, watched_steps
 from benchmarks.overhead_store import exact
 from langchain_intercascade import HashingEmbeddings
 from langchain_intercascade.repository.embeddings import cosine
+from tests.conftest import Colour
 
 
 class Clock:
@@ -164,6 +168,17 @@ def test_the_bare_graph_makes_the_same_calls(route: str) -> None:
         assert writer == state["messages"][-1].response_metadata["model_name"]
 
 
+def test_over_the_stub_a_lesson_is_learned_from_beginning_to_end(colour: Colour) -> None:
+    asked = {"messages": [HumanMessage("How many?")]}
+    record = colour.invoke(graph(Stub(), DEFERRING), asked)["record"]
+
+    assert ("strong", "stored", []) == (
+        record["route"],
+        record["lesson"]["state"],
+        record["faults"],
+    )
+
+
 def test_each_caller_asks_as_often_as_it_is_told() -> None:
     asked: list[int] = []
 
@@ -190,11 +205,41 @@ def test_the_longest_step_is_found_and_the_loop_put_back() -> None:
         await asyncio.sleep(0)
         sum(range(300_000))
 
-    with longest_step() as longest:
+    with watched_steps() as steps:
         asyncio.run(busy())
 
-    assert longest[0] > 0.1
+    assert steps.longest > 0.1
+    assert steps.longest_collecting <= steps.total
     assert before is asyncio.events.Handle._run  # noqa: SLF001
+
+
+def test_what_the_collector_takes_in_a_step_is_told_apart() -> None:
+    async def collecting() -> None:
+        rubbish = [[number] for number in range(100_000)]
+        await asyncio.sleep(0)
+        gc.collect()
+        del rubbish
+
+    callbacks = list(gc.callbacks)
+    with watched_steps() as steps:
+        asyncio.run(collecting())
+
+    assert 0.0 < steps.collecting < steps.total
+    assert steps.longest < steps.longest_collecting
+    assert callbacks == gc.callbacks
+
+
+def test_the_longest_step_need_not_be_the_one_with_the_longest_collection() -> None:
+    steps = Steps()
+    steps.note(9.0, 7.0)
+    steps.note(4.0, 1.0)
+
+    assert (3.0, 9.0, 13.0, 8.0) == (
+        steps.longest,
+        steps.longest_collecting,
+        steps.total,
+        steps.collecting,
+    )
 
 
 def test_functions_are_counted_in_python_and_in_c() -> None:
