@@ -10,7 +10,7 @@ NEWEST := .venv-newest
 # One worker for each core; a worker that is done takes tests from the others.
 SPREAD := --numprocesses=auto --dist=worksteal
 
-DOCS := $(wildcard tests/test_readme.py tests/test_docs.py)
+DOCS := tests/test_readme.py tests/test_site.py tests/test_cookbook.py $(wildcard tests/unit_tests/*/test_*guide.py)
 
 # Packs for `make bench`: recorded answers of real models, in the form `intercascade bench` reads.
 PACKS := ../shared/data
@@ -56,7 +56,7 @@ type: $(READY) ## Check types, strictly, in the package and its tests
 	$(BIN)/mypy
 
 docs: $(READY) ## Run only the code in README and docs
-	$(if $(DOCS),$(BIN)/python -m pytest $(DOCS),@echo "There is no documented code to run yet.")
+	$(BIN)/python -m pytest $(DOCS)
 
 site: $(READY) ## Build the documentation site into site/; broken links fail
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean --site-dir site

@@ -9,6 +9,7 @@ has one (`78.3 % <!-- ... -->`).  The tests fail wherever a figure is not the me
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
@@ -65,6 +66,10 @@ def _read(file: str) -> Any:
 
 def main() -> int:
     """Renew all pages, and say which have changed."""
+    argparse.ArgumentParser(
+        prog="python -m benchmarks.figures",
+        description="Write the measured figures anew into README and documentation.",
+    ).parse_args()
     for page in pages():
         before = page.read_text("utf-8")
         after = renewed(before)

@@ -21,8 +21,11 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("code", blocks("python"))
-def test_a_python_block_runs(code: str, openai: StubServer) -> None:
-    """As it stands, in a fresh namespace."""
+def test_a_python_block_runs(
+    code: str, openai: StubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it stands, in a fresh namespace and an empty folder."""
+    monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {}
     exec(compile(code, "README.md", "exec", dont_inherit=True), namespace)  # noqa: S102 - our own README
 

@@ -39,9 +39,9 @@ def write_template(file: Path, *, force: bool = False) -> None:
         # Never between a look and a write of somebody else: the system itself refuses.
         with file.open("w" if force else "x", encoding="utf-8") as out:
             out.write(template())
-    except FileExistsError as error:
+    except FileExistsError:
         msg = f"{file} is there already. Choose another name, or replace it with --force."
-        raise ConfigurationError(msg) from error
+        raise ConfigurationError(msg) from None
     except OSError as error:
         msg = f"{file} cannot be written ({error.strerror or type(error).__name__})."
         raise ConfigurationError(msg) from error
