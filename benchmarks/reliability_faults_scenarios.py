@@ -23,7 +23,7 @@ from langchain_intercascade import (
 )
 from langchain_intercascade.agreement import JudgeAgreement
 from langchain_intercascade.costs import Prices
-from langchain_intercascade.nodes.distill_strategy import parse_advice
+from langchain_intercascade.nodes.distiller import parse_advice
 from langchain_intercascade.nodes.retrieve_strategies import last_human_text
 from langchain_intercascade.repository.lifecycle import activated
 from langchain_intercascade.strategy import Lesson, Origin, State, pending_lesson

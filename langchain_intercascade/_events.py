@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from langchain_core.callbacks import BaseCallbackManager, Callbacks
+from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.callbacks.manager import adispatch_custom_event, dispatch_custom_event
 
 from langchain_intercascade._steps import Call, Steps
@@ -54,6 +54,16 @@ def announced(
     return telling
 
 
+def is_heard(config: RunnableConfig) -> bool:
+    """Say whether anybody listens; LangChain raises for an event outside of any run."""
+    callbacks = config.get("callbacks")
+    return (
+        isinstance(callbacks, BaseCallbackManager)
+        and callbacks.parent_run_id is not None
+        and bool(callbacks.handlers)
+    )
+
+
 def _told(name: str, record: DecisionRecord) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield what there is to tell after the node `name`, in order."""
     if name == "retrieve_strategies":
@@ -75,20 +85,11 @@ def _event(
 
 def _dispatching(event: str, data: dict[str, Any]) -> Call:
     def blocking(config: RunnableConfig) -> None:
-        if _heard(config.get("callbacks")):
+        if is_heard(config):
             dispatch_custom_event(event, data, config=config)
 
     async def awaited(config: RunnableConfig) -> None:
-        if _heard(config.get("callbacks")):
+        if is_heard(config):
             await adispatch_custom_event(event, data, config=config)
 
     return Call(blocking, awaited)
-
-
-def _heard(callbacks: Callbacks) -> bool:
-    """Say whether anybody listens; LangChain raises for an event outside of any run."""
-    return (
-        isinstance(callbacks, BaseCallbackManager)
-        and callbacks.parent_run_id is not None
-        and bool(callbacks.handlers)
-    )

@@ -16,11 +16,19 @@ from typing import Any, Final, cast
 
 from langchain_core.messages import message_to_dict, messages_from_dict
 
+from langchain_intercascade.repository._recent import Recent
 from langchain_intercascade.state import CascadeState, Update
 
 SEALED: Final = ("attempt", "lesson")
 
-_MARK: Final = ":"
+_PACKED: Final = ":"
+_PLAIN: Final = "."
+
+_SHORT: Final = 4096
+"""Bytes up to which packing takes longer than it saves, and what was sealed is remembered."""
+
+_SEALED_HERE: Recent[str, dict[str, Any]] = Recent(room=512)
+"""What lies under the last seals of this process: the next node need not read it again."""
 
 
 def sealed(update: Update) -> Update:
@@ -34,21 +42,34 @@ def sealed(update: Update) -> Update:
 def unsealed(state: CascadeState) -> CascadeState:
     """Return `state` as the bodies read it."""
     plain = cast("dict[str, Any]", dict(state))
-    opened = {name: _unseal(plain[name]) for name in SEALED if plain.get(name)}
-    return cast("CascadeState", plain | opened)
+    plain |= {name: _unseal(plain[name]) for name in SEALED if plain.get(name)}
+    return cast("CascadeState", plain)
 
 
 def _seal(value: Mapping[str, Any]) -> str:
     plain = dict(value)
     if plain.get("message") is not None:
         plain["message"] = message_to_dict(plain["message"])
-    return _MARK + b64encode(zlib.compress(json.dumps(plain).encode(), level=1)).decode()
+    told = json.dumps(plain).encode()
+    if len(told) > _SHORT:
+        return _PACKED + b64encode(zlib.compress(told, level=1)).decode()
+    text = _PLAIN + b64encode(told).decode()
+    _SEALED_HERE.put(text, dict(value))
+    return text
 
 
 def _unseal(text: str) -> dict[str, Any]:
-    # Without the mark it was sealed by an earlier version, ten times as slowly.
-    packed = b64decode(text[1:]) if text.startswith(_MARK) else b85decode(text)
-    plain: dict[str, Any] = json.loads(zlib.decompress(packed))
+    # What is remembered is as good as what would be read, because bodies change no part of a state.
+    if (known := _SEALED_HERE.get(text)) is not None:
+        return dict(known)
+    plain: dict[str, Any] = json.loads(_told(text))
     if plain.get("message") is not None:
         plain["message"] = messages_from_dict([plain["message"]])[0]
     return plain
+
+
+def _told(text: str) -> bytes:
+    if text.startswith(_PLAIN):
+        return b64decode(text[1:])
+    # Without a mark it was sealed by an earlier version, ten times as slowly.
+    return zlib.decompress(b64decode(text[1:]) if text.startswith(_PACKED) else b85decode(text))

@@ -221,12 +221,13 @@ def relayed(
     """
     reply: Any = None
     error: Exception | None = None
-    with closing(steps):
+    try:
         while True:
             try:
                 call = steps.send(reply) if error is None else steps.throw(error)
             except StopIteration as end:
-                return cast("T", end.value)
+                value: T = end.value
+                return value
             reply = error = None
             try:
                 reply = yield through(call)
@@ -234,6 +235,8 @@ def relayed(
                 error = failed
             else:
                 heard(reply)
+    finally:
+        steps.close()
 
 
 def together(bodies: Sequence[Steps[T]]) -> Steps[list[T]]:

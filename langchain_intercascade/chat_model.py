@@ -15,6 +15,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
@@ -27,17 +28,20 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
+from langchain_intercascade._events import is_heard
 from langchain_intercascade._face import Face
 from langchain_intercascade._parser import StructuredParser, parsed_by
 from langchain_intercascade._pieces import Tail
 from langchain_intercascade._steps import arun, astream, run, stream
 from langchain_intercascade._trace import Scope, scoped
+from langchain_intercascade.assembly import build_parts
 from langchain_intercascade.equipment import STRUCTURED, Method, Structured
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.graph import build_graph
-from langchain_intercascade.parts import DEFAULT_ADMISSION, Options, Parts, build_parts
+from langchain_intercascade.options import DEFAULT_ADMISSION, Options
+from langchain_intercascade.parts import Parts
 from langchain_intercascade.record import RECORD_KEY, DecisionRecord
-from langchain_intercascade.state import Learning, Run, Settings
+from langchain_intercascade.state import Learning, Settings
 from langchain_intercascade.threshold.levels import thresholds_of
 from langchain_intercascade.walk import walk
 
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables.graph import Graph
     from langgraph.graph.state import CompiledStateGraph
 
+    from langchain_intercascade._steps import Steps
     from langchain_intercascade._trace import RunManager
     from langchain_intercascade.state import CascadeState
 
@@ -56,6 +61,13 @@ _SCOPE = "inter_cascade_scope"
 _SHARED = ("learner", "accounts", "safeguards")
 
 AnyAnswer = TypeVar("AnyAnswer", AIMessage, AIMessageChunk)
+AnyMethod = TypeVar("AnyMethod", bound=Callable[..., Any])
+
+
+def _signed(method: AnyMethod) -> AnyMethod:
+    """Work out the signature of `method` once; LangChain asks for it at every call."""
+    method.__signature__ = signature(method)  # type: ignore[attr-defined]  # where `inspect` looks
+    return method
 
 
 class InterCascade(Face, BaseChatModel):
@@ -419,6 +431,7 @@ class InterCascade(Face, BaseChatModel):
 
     # What LangChain calls.
 
+    @_signed
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -426,9 +439,10 @@ class InterCascade(Face, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        how, config = self._begin(stop, kwargs, run_manager)
-        return _result(run(walk(self._parts.nodes, messages, how), config))
+        steps, config = self._begin(messages, stop, kwargs, run_manager)
+        return _result(run(steps, config))
 
+    @_signed
     async def _agenerate(
         self,
         messages: list[BaseMessage],
@@ -436,8 +450,8 @@ class InterCascade(Face, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        how, config = self._begin(stop, kwargs, run_manager)
-        return _result(await arun(walk(self._parts.nodes, messages, how), config))
+        steps, config = self._begin(messages, stop, kwargs, run_manager)
+        return _result(await arun(steps, config))
 
     def _stream(
         self,
@@ -446,9 +460,9 @@ class InterCascade(Face, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        how, config = self._begin(stop, kwargs, run_manager)
+        steps, config = self._begin(messages, stop, kwargs, run_manager)
         tail = Tail()
-        pieces = stream(walk(self._parts.nodes, messages, how), config)
+        pieces = stream(steps, config)
         while True:
             try:
                 piece = next(pieces)
@@ -464,10 +478,9 @@ class InterCascade(Face, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        how, config = self._begin(stop, kwargs, run_manager)
+        steps, config = self._begin(messages, stop, kwargs, run_manager)
         tail = Tail()
         final: list[CascadeState] = []
-        steps = walk(self._parts.nodes, messages, how)
         # Closed here and now when the consumer leaves, not when the garbage collector comes by.
         async with aclosing(astream(steps, config, done=final.append)) as pieces:
             async for piece in pieces:
@@ -477,9 +490,13 @@ class InterCascade(Face, BaseChatModel):
             yield chunk
 
     def _begin(
-        self, stop: list[str] | None, kwargs: dict[str, Any], run_manager: RunManager
-    ) -> tuple[Run, RunnableConfig]:
-        """Return how this query is run, and the config for the calls inside it."""
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        kwargs: builtins.dict[str, Any],
+        run_manager: RunManager,
+    ) -> tuple[Steps[CascadeState], RunnableConfig]:
+        """Return the steps that answer `messages`, and the config for the calls inside them."""
         scope: Scope | None = kwargs.pop(_SCOPE, None) or Scope.of(run_manager)
         settings = _settings({name: kwargs.pop(name) for name in _SETTINGS & kwargs.keys()})
         said: builtins.dict[str, Any] = {
@@ -490,13 +507,16 @@ class InterCascade(Face, BaseChatModel):
         kwargs = {name: value for name, value in said.items() if value is not None} | kwargs
         run_id = str(scope.run_id) if scope else None
         how = replace(self._parts.run.under(settings), run_id=run_id, model_kwargs=kwargs)
-        return how, scope.config(run_manager) if scope else {}
+        config = scope.config(run_manager) if scope else {}
+        return walk(self._parts.nodes, messages, how, heard=is_heard(config)), config
 
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
+        # As LangChain does, but for its detour by the deprecated `dict`, for which it changes the
+        # warning filters of the whole process at each call.
         known = {name: value for name, value in kwargs.items() if name not in _OURS}
-        return super()._get_invocation_params(stop=stop, **known)
+        return {**self._identifying_params, "_type": self._llm_type, "stop": stop, **known}
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         kwargs.pop(_SCOPE, None)

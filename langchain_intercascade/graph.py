@@ -12,8 +12,9 @@ from langgraph.runtime import get_runtime
 from langchain_intercascade._events import announced
 from langchain_intercascade._seal import sealed, unsealed
 from langchain_intercascade._steps import Steps, arun, run
+from langchain_intercascade.assembly import build_parts
 from langchain_intercascade.nodes.confidence_gate import accept_or_defer
-from langchain_intercascade.parts import Options, build_parts
+from langchain_intercascade.options import Options
 from langchain_intercascade.state import (
     CascadeInput,
     CascadeOutput,

@@ -28,9 +28,11 @@ from langgraph.types import Command
 
 from langchain_intercascade._face import Face
 from langchain_intercascade._steps import arun, run
+from langchain_intercascade.assembly import build_parts
 from langchain_intercascade.confidence.custom import as_confidence
 from langchain_intercascade.models import Model, as_model, name_of, prepared_weak, terminal
-from langchain_intercascade.parts import Options, Parts, build_parts
+from langchain_intercascade.options import Options
+from langchain_intercascade.parts import Parts
 from langchain_intercascade.record import DecisionRecord, stamped
 from langchain_intercascade.state import CascadeState, Run
 from langchain_intercascade.walk import walk

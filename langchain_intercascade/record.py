@@ -222,7 +222,7 @@ def amended(record: DecisionRecord, **changes: Any) -> DecisionRecord:
         >>> amended(old, route="weak")["route"], old["route"]
         ('weak', None)
     """
-    return DecisionRecord(**{**record, **changes})  # type: ignore[typeddict-item]
+    return {**record, **changes}  # type: ignore[typeddict-item]
 
 
 def stamped(message: AIMessage, record: DecisionRecord) -> AIMessage:

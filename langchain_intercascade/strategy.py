@@ -8,12 +8,12 @@ query's answer nor the weak attempt outlives the distillation.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from datetime import UTC, datetime
 from enum import StrEnum
+from secrets import token_hex
 from typing import Annotated, Any, Final, Self
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -222,7 +222,7 @@ STAMPS: Final = 32
 
 
 def _stamp() -> str:
-    return uuid4().hex[:12]
+    return token_hex(6)
 
 
 HISTORY: Final = 20
@@ -363,7 +363,10 @@ class Strategy(_Frozen):
             return cls.model_validate(current)
         except ValueError as error:
             # The validation message quotes stored text, so it is chained, not repeated.
-            msg = f"Point {payload.get('id')!r} is not a strategy of this package."
+            msg = (
+                f"Point {payload.get('id')!r} cannot be read as a strategy: it is damaged, or "
+                "something else wrote it. Restore it from a backup, or delete it."
+            )
             raise RepositoryCorruptError(msg) from error
 
 
@@ -405,7 +408,7 @@ def strategy_id(*, tenant: str, query: str, strong_model: str) -> str:
 
 def normalised(text: str) -> str:
     """Return `text` with case, spacing and Unicode form evened out."""
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", storable(text))).strip().casefold()
+    return " ".join(unicodedata.normalize("NFKC", storable(text)).split()).casefold()
 
 
 def storable(text: str) -> str:

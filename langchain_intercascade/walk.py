@@ -22,21 +22,24 @@ if TYPE_CHECKING:
     from langchain_intercascade.state import Body, Run, Update
 
 
-def walk(nodes: Nodes, messages: Sequence[BaseMessage], run: Run) -> Steps[CascadeState]:
-    """Run the six bodies over `messages`; the last message of the final state is the answer."""
+def walk(
+    nodes: Nodes, messages: Sequence[BaseMessage], run: Run, *, heard: bool = True
+) -> Steps[CascadeState]:
+    """Run the six bodies over `messages`; the last message of the final state is the answer.
+
+    Args:
+        nodes: The bodies.
+        messages: What the caller asked.
+        run: How.
+        heard: Whether anybody may be listening to the nodes' events.
+    """
     state = cast("CascadeState", {"messages": list(messages)})
-    for name in ("retrieve_strategies", "weak_generate", "confidence_gate"):
-        state = yield from _stepped(nodes, name, state, run)
-    if accept_or_defer(state) == "defer":
-        for name in ("strong_generate", "distill_strategy", "store"):
-            state = yield from _stepped(nodes, name, state, run)
+    for name, body in nodes._asdict().items():
+        if name == "strong_generate" and accept_or_defer(state) == "accept":
+            break
+        told: Body = announced(name, body) if heard else body
+        state = _absorbed(state, (yield from told(state, run)))
     return state
-
-
-def _stepped(nodes: Nodes, name: str, state: CascadeState, run: Run) -> Steps[CascadeState]:
-    body: Body = getattr(nodes, name)
-    update = yield from announced(name, body)(state, run)
-    return _absorbed(state, update)
 
 
 def _absorbed(state: CascadeState, update: Update) -> CascadeState:

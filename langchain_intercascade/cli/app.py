@@ -20,7 +20,7 @@ COMMANDS: Final = {
     "demo": "Watch a cascade learn, offline, with models that come along.",
     "ask": "Answer one question with two models of your choice.",
     "strategies": "Look at what a repository has been taught.",
-    "calibrate": "Try a weak model on labelled questions, and find a safe threshold.",
+    "calibrate": "Find a safe threshold for a weak model on labelled questions.",
     "gate": "Say what the confidence gate promises, and why.",
     "bench": "Measure a cascade beside its rivals.",
     "report": "Show the report of a bench, or compare several.",

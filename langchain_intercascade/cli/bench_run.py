@@ -24,7 +24,7 @@ from langchain_intercascade.evaluation.questions import Columns, read_questions
 from langchain_intercascade.evaluation.report import write_report
 from langchain_intercascade.evaluation.running import arms_for, run_experiment, work
 from langchain_intercascade.evaluation.streams import Stream, file_stream
-from langchain_intercascade.parts import DEFAULT_ADMISSION
+from langchain_intercascade.options import DEFAULT_ADMISSION
 
 if TYPE_CHECKING:
     from langchain_intercascade.evaluation.played import Ran

@@ -103,7 +103,7 @@ def calibrate(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Try a weak model on labelled questions, and find a safe threshold.
+    """Find a safe threshold for a weak model on labelled questions.
 
     Each line of the file has a question and, if it is known, its answer; where there is none,
     the strong model's answer is what the weak one is compared with. The lowest threshold is

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from langchain_intercascade.evaluation.calibration import Found, Outcome
     from langchain_intercascade.evaluation.progress import Finished, Look
     from langchain_intercascade.evaluation.questions import Questions
-    from langchain_intercascade.threshold.file import Binding
+    from langchain_intercascade.threshold.binding import Binding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from langchain_intercascade import prompts
 from langchain_intercascade._steps import run
 from langchain_intercascade.agreement import AnswerAgreement
+from langchain_intercascade.assembly import build_parts
 from langchain_intercascade.cli import given
 from langchain_intercascade.cli.calibrate_report import Result, unfinished
 from langchain_intercascade.cli.screen import err
@@ -25,10 +26,11 @@ from langchain_intercascade.evaluation.progress import Look
 from langchain_intercascade.evaluation.progress import Progress as Book
 from langchain_intercascade.evaluation.trial import Trial
 from langchain_intercascade.models import name_of
-from langchain_intercascade.parts import Parts, build_parts
+from langchain_intercascade.parts import Parts
 from langchain_intercascade.repository.fingerprint import fingerprinting
 from langchain_intercascade.threshold.base import ALWAYS_DEFER
-from langchain_intercascade.threshold.file import Binding, save_thresholds
+from langchain_intercascade.threshold.binding import Binding
+from langchain_intercascade.threshold.file import save_thresholds
 from langchain_intercascade.threshold.levels import save_levels
 
 if TYPE_CHECKING:

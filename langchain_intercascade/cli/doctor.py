@@ -25,6 +25,7 @@ from langchain_intercascade.cli.doctor_promise import look_at_promise
 from langchain_intercascade.cli.doctor_repository import look_at_repository, may_ask
 from langchain_intercascade.cli.doctor_surroundings import (
     look_at_gateway,
+    look_at_telemetry,
     look_at_variables,
     look_at_versions,
 )
@@ -32,6 +33,7 @@ from langchain_intercascade.cli.options import JsonOption, PathOption, UrlOption
 from langchain_intercascade.cli.screen import err, out
 from langchain_intercascade.config.building import SIMULATED, repository_of
 from langchain_intercascade.config.config import CONFIG, Config
+from langchain_intercascade.config.template import NAME
 from langchain_intercascade.errors import ConfigurationError
 
 
@@ -107,6 +109,13 @@ def _has_models(file: Path | None, told: dict[str, Any]) -> bool:
     return bool(file or named or not place)
 
 
+def _cure(file: Path | None) -> str:
+    """Say what to do about mistakes; a file that lies here and was not named is not read."""
+    if file is None and Path(NAME).is_file():
+        return f"{NAME} was not read, as nobody named it: `intercascade doctor --config {NAME}`."
+    return "Mend it and look again; `intercascade init` writes one to begin with."
+
+
 def _payload(found: list[Finding], level: Level) -> dict[str, Any]:
     return {"worst": level.value, "findings": [each.payload() for each in found]}
 
@@ -119,8 +128,7 @@ def _visit(
     try:
         config = Config.load(file, **(told if models else {**told, **_NO_MODELS}))
     except ConfigurationError as error:
-        cure = "Mend it and look again; `intercascade init` writes one to begin with."
-        yield problem("configuration", str(error), cure).redacted(())
+        yield problem("configuration", str(error), _cure(file)).redacted(())
         config = None
     if config is not None:
         named = tuple(config.variables())
@@ -130,6 +138,7 @@ def _visit(
         for finding in _look(config, models=models, calls=calls, tools=tools):
             yield finding.redacted(named)
         yield from look_at_gateway(config)
+        yield from look_at_telemetry(config)
     yield from look_at_variables(config)
     yield from look_at_versions()
 

@@ -13,7 +13,8 @@ from langchain_intercascade.cli.doctor_findings import Finding, ok, problem, war
 from langchain_intercascade.confidence.auto import AutoConfidence
 from langchain_intercascade.confidence.base import Evidence
 from langchain_intercascade.confidence.custom import as_confidence
-from langchain_intercascade.confidence.logprobs import LogprobConfidence, read_logprobs
+from langchain_intercascade.confidence.logprobs import LogprobConfidence
+from langchain_intercascade.confidence.token_logprobs import read_logprobs
 from langchain_intercascade.config.building import confidence_of, model_of, options_of
 from langchain_intercascade.costs import BUNDLED, Prices, provider_of
 from langchain_intercascade.errors import ConfigurationError

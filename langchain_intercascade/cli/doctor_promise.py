@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from langchain_intercascade._steps import Fault, Steps, attempt, run
+from langchain_intercascade.assembly import build_parts
 from langchain_intercascade.cli.doctor_findings import Finding, ok, problem, warning
 from langchain_intercascade.config.building import model_of, options_of
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.learning.promise import Promise
-from langchain_intercascade.parts import build_parts
 from langchain_intercascade.threshold.base import ALWAYS_DEFER
 from langchain_intercascade.threshold.self_calibrating import REGIMES
 

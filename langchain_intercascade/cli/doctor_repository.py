@@ -188,13 +188,13 @@ def _counted(repository: StrategyRepository) -> _Holdings:
 
 def _lessons(held: _Holdings) -> Iterator[Finding]:
     if held.waiting:
-        seen = f"{held.waiting} lessons wait; a cascade of their tenant learns them as it runs"
+        seen = f"waiting: {held.waiting}; a cascade of their tenant learns them as it runs"
         yield ok("lessons", seen)
     if held.parked:
         reasons = "; ".join(f"{n} x {why[:120]}" for why, n in held.parked.most_common(REASONS))
         yield warning(
             "lessons",
-            f"{held.parked.total()} were given up on: {reasons}",
+            f"{held.parked.total()} given up on: {reasons}",
             "`intercascade strategies list --state pending` shows them; mend the cause, and the "
             "next such query makes a new lesson.",
         )

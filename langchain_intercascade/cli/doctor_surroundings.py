@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from packaging.requirements import InvalidRequirement, Requirement
 
 from langchain_intercascade.cli.doctor_findings import Finding, ok, problem, warning
+from langchain_intercascade.config.building import telemetry_of
 from langchain_intercascade.config.config import Config
 from langchain_intercascade.config.reading import PREFIX, variables
 from langchain_intercascade.config.tables import LOOPBACK
@@ -58,6 +59,19 @@ def look_at_gateway(config: Config) -> Iterator[Finding]:
     elif host not in LOOPBACK:
         seen = f"without a key it refuses to listen on {host}, open to whoever reaches it"
         yield problem("gateway", seen, "Name the variables that hold keys in [serve.api_keys].")
+
+
+def look_at_telemetry(config: Config) -> Iterator[Finding]:
+    """Say whether what `telemetry` asks for is installed, if it asks for anything."""
+    if config.telemetry is None:
+        return
+    try:
+        telemetry_of(config)
+    except ConfigurationError as error:
+        mend = "Install it, or leave the setting out: with it and without the extra nothing starts."
+        yield problem("telemetry", str(error), mend)
+        return
+    yield ok("telemetry", "OpenTelemetry is told, once the application sets up its SDK")
 
 
 def look_at_variables(

@@ -72,10 +72,10 @@ def explain_gate(
     audit_rate: Annotated[float | None, typer.Option(metavar="A")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Say what is promised now, on what data, since when, and what would loosen it.
+    """Say what is promised now, on what data, and since when.
 
-    Either about a file of thresholds, or about cascades with target_risk=, which keep in their
-    repository what they have promised and what they have found out.
+    Also what would loosen it. Either about a file of thresholds, or about cascades with
+    target_risk=, which keep in their repository what they have promised and found out.
 
     \b
       intercascade gate explain --threshold thresholds.json

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from langchain_intercascade.confidence.base import Composite, Evidence, Score
-from langchain_intercascade.confidence.logprobs import LogprobConfidence, read_logprobs
+from langchain_intercascade.confidence.logprobs import LogprobConfidence
 from langchain_intercascade.confidence.self_consistency import SelfConsistency
+from langchain_intercascade.confidence.token_logprobs import read_logprobs
 
 if TYPE_CHECKING:
     from langchain_intercascade._steps import Steps

@@ -16,7 +16,7 @@ from langchain_intercascade.confidence.base import (
     score_of,
     unavailable,
 )
-from langchain_intercascade.confidence.logprobs import (
+from langchain_intercascade.confidence.token_logprobs import (
     candidates,
     implausible,
     logprob_of,

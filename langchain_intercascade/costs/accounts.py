@@ -143,6 +143,8 @@ class Accounts:
             ConfigurationError: There is a budget, and the price of a model is unknown.
         """
         spent = news(before, record["usage"])
+        if not spent:
+            return
         with self._lock:
             page = self._page(record["tenant"])
             for role, use in spent.items():

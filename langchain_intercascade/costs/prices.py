@@ -146,7 +146,7 @@ class Prices:
         """
         if (exact := self._prices.get(model)) is not None:
             return exact
-        if (given := self._prices.get(_VERSION.sub("", model))) is not None:
+        if self._prices and (given := self._prices.get(_VERSION.sub("", model))) is not None:
             return given
         return self._in_table(model, provider)
 

@@ -41,8 +41,8 @@ class TablePrice:
         plain = {"input_tokens": usage["input_tokens"], "output_tokens": usage["output_tokens"]}
         kinds = _kinds(usage)
         if not kinds and (rates := _rates(self.model, self.provider)) is not None:
-            read, written = (rate * n for rate, n in zip(rates, plain.values(), strict=True))
-            return round(float((read + written) / _PER), 12)
+            spent = rates[0] * usage["input_tokens"] + rates[1] * usage["output_tokens"]
+            return round(float(spent / _PER), 12)
         for tokens in (plain | kinds, plain):
             try:
                 found = _priced(self.model, self.provider, tokens)

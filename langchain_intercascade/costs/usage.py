@@ -68,7 +68,7 @@ def total(parts: Sequence[Any]) -> Any:
         >>> total([1.5, 2.0]), total([1.5, None])
         (3.5, None)
     """
-    return None if any(part is None for part in parts) else sum(parts)
+    return None if None in parts else sum(parts)
 
 
 def _sum(one: RoleUse, other: RoleUse) -> RoleUse:

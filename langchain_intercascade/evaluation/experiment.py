@@ -22,7 +22,7 @@ from langchain_intercascade.evaluation.labelling import labels_only
 from langchain_intercascade.evaluation.recall import RecallingModel
 from langchain_intercascade.evaluation.streams import Stream
 from langchain_intercascade.models import name_of
-from langchain_intercascade.parts import DEFAULT_ADMISSION, DEFAULT_THRESHOLD
+from langchain_intercascade.options import DEFAULT_ADMISSION, DEFAULT_THRESHOLD
 from langchain_intercascade.repository.edge import EdgeRepository
 from langchain_intercascade.repository.embeddings import Encoder, HashingEmbeddings
 from langchain_intercascade.threshold.bounds import checked_target

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from langchain_intercascade._steps import run
-from langchain_intercascade.agreement import JudgeAgreement, conclusion, same_answer
+from langchain_intercascade.agreement import JudgeAgreement
+from langchain_intercascade.conclusion import conclusion, same_answer
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.evaluation.arms import Grade, Grader, Question
 from langchain_intercascade.reply import said

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from langchain_intercascade._steps import Fault, Steps, attempt
 from langchain_intercascade.agreement import Agreement, calling, truth
 from langchain_intercascade.errors import ConfigurationError, LessonRejectedError
-from langchain_intercascade.learning.lesson import set_back
+from langchain_intercascade.learning.lesson import lesson_in, set_back
 from langchain_intercascade.reply import flaw
 from langchain_intercascade.repository.admission import check_leaks, check_secrets
 from langchain_intercascade.repository.lifecycle import activated, archived, on_probation
@@ -79,7 +79,7 @@ class Admission:
 
     def admitting(self, candidate: Strategy) -> Steps[Strategy]:
         """Return `candidate` as it is to be written: in use, on probation, set back or archived."""
-        lesson = _lesson_of(candidate)
+        lesson = lesson_in(candidate)
         try:
             self._check(candidate)
         except LessonRejectedError as error:
@@ -152,13 +152,6 @@ class Admission:
             return on_probation(candidate, f"the caller's check failed ({verdict})")
         why = verdict if isinstance(verdict, str) and verdict else "refused by the caller"
         return archived(candidate, why)
-
-
-def _lesson_of(candidate: Strategy) -> Lesson:
-    if candidate.lesson is None:
-        msg = f"Strategy {candidate.id} has no lesson to be judged by."
-        raise LessonRejectedError(msg)
-    return candidate.lesson
 
 
 CORROBORATIONS: Final = 2

@@ -11,14 +11,9 @@ that does is soon left alone.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
-
-from langchain_core.messages import AIMessage, BaseMessage
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from langchain_intercascade import prompts
 from langchain_intercascade._steps import Steps, nothing, overheard
@@ -26,38 +21,29 @@ from langchain_intercascade.confidence.base import paid_for
 from langchain_intercascade.costs import model_name
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.label import Label, LabelSource, Owned, label_of, lot
+from langchain_intercascade.learning.lesson import lesson_of
+from langchain_intercascade.learning.meeting import Meeting, nobody_minds, own_name
+from langchain_intercascade.learning.recent_runs import REMEMBERED, Answered, RecentRuns
+from langchain_intercascade.learning.retraction import refuting, retracting
 from langchain_intercascade.learning.run_labels import RunLabels
-from langchain_intercascade.record import RECORD_KEY, DecisionRecord, Role
 from langchain_intercascade.reply import flaw, said
 from langchain_intercascade.repository.admission import holds_strategies
-from langchain_intercascade.repository.dedup import SAME_QUERY
-from langchain_intercascade.repository.lifecycle import archived, suspended, unmerged
-from langchain_intercascade.strategy import (
-    Lesson,
-    Origin,
-    State,
-    Strategy,
-    pending_lesson,
-    storable,
-)
+from langchain_intercascade.strategy import Origin, pending_lesson
 
 if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage, BaseMessage
+
     from langchain_intercascade.agreement import Agreement
     from langchain_intercascade.costs import Accounts
     from langchain_intercascade.learning.admission import Admission
     from langchain_intercascade.learning.books import Books
     from langchain_intercascade.learning.canaries import Canaries
     from langchain_intercascade.learning.learner import Learner
+    from langchain_intercascade.record import DecisionRecord, Role
     from langchain_intercascade.repository.base import StrategyRepository
     from langchain_intercascade.state import Run
 
 T = TypeVar("T")
-
-_NEAR: Final = 4
-_STANDING: Final = (State.ACTIVE, State.CANDIDATE, State.SUSPENDED)
-
-REMEMBERED: Final = 2000
-"""Runs that feedback can be given on by their id; older ones need their record."""
 
 EAGER: Final = 4.0
 """How many times as often an answer is audited while the worth of a strategy in it is open.
@@ -69,37 +55,6 @@ they were drawn, so that no share is bent by it.
 """
 
 Observer: TypeAlias = Callable[[Label], None]
-
-Meeting: TypeAlias = Callable[[Literal["weak", "strong"], str], Steps[None]]
-"""Steps that take note of the name under which a model has just answered."""
-
-
-def nobody_minds(*_: object) -> Steps[None]:
-    """Stand in for somebody who takes note of names."""
-    return nothing()
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """One finished run, as far as anything can be learned from it.
-
-    Attributes:
-        record: Its decision record.
-        messages: What was asked.
-        query: The text that strategies were retrieved by.
-        weak_answer: The weak answer that could be gated; `None` if there was none.
-        strong_answer: The strong one; `None` if the weak one was accepted.
-        run: How the query was run.
-        unaided: Whether the weak model had neither strategies nor guidance.
-    """
-
-    record: DecisionRecord
-    messages: Sequence[BaseMessage]
-    query: str
-    weak_answer: AIMessage | None
-    strong_answer: AIMessage | None
-    run: Run
-    unaided: bool = False
 
 
 class Aftermath:
@@ -159,13 +114,12 @@ class Aftermath:
         self._observers = tuple(observers)
         self._settled = settled
         self._meeting = meeting
-        self._recent: OrderedDict[str, Answered] = OrderedDict()
+        self._runs = RecentRuns()
         self._labels = RunLabels(books, remembered=REMEMBERED)
-        self._lock = threading.Lock()
 
     def accepted(self, answered: Answered) -> None:
         """Note that a weak answer was accepted, and draw lots whether it is audited later."""
-        self._remember(answered)
+        self._runs.remember(answered)
         record, run = answered.record, answered.run
         if run.learning == "off":
             return
@@ -186,7 +140,7 @@ class Aftermath:
 
         What is spent now is for the caller to charge, who hears of it.
         """
-        self._remember(answered)
+        self._runs.remember(answered)
         weak, strong = answered.weak_answer, answered.strong_answer
         if answered.run.learning == "off" or weak is None or strong is None:
             return
@@ -201,7 +155,7 @@ class Aftermath:
 
     def served(self, answered: Answered) -> None:
         """Note an answer that teaches nothing by itself, so that feedback can be given on it."""
-        self._remember(answered)
+        self._runs.remember(answered)
 
     def auditing(self, answered: Answered, probability: float) -> Steps[Label]:
         """Ask the strong model about an accepted answer; a wrong one becomes a lesson.
@@ -255,10 +209,11 @@ class Aftermath:
                 "feedback needs `correct=True`, `correct=False`, or the right answer as `answer=`."
             )
             raise ConfigurationError(msg)
-        answered = self._recalled(run)
+        answered = self._runs.recalled(run)
         record = answered.record
-        if (yield from self._booked(answered, "replay", self._refuted(answered, correct, answer))):
-            yield from self._retracting(answered)
+        refuting_it = refuting(self._agreement, answered, correct=correct, answer=answer)
+        if (yield from self._booked(answered, "replay", refuting_it)):
+            yield from retracting(self._repository, answered)
         verdict = yield from self._booked(answered, "replay", self._told(answered, correct, answer))
         label = None
         if verdict is not None:
@@ -349,44 +304,6 @@ class Aftermath:
             return None
         return (yield from self._agreement.judging(answered.query, weak, truth))
 
-    def _refuted(
-        self,
-        answered: Answered,
-        correct: bool | None,  # noqa: FBT001 - as above
-        answer: str | None,
-    ) -> Steps[bool]:
-        """Say whether the caller's words mean that the strong answer was wrong."""
-        strong = said(answered.strong_answer)
-        if answered.record["route"] != "strong" or correct is not None or not strong or not answer:
-            return answered.record["route"] == "strong" and correct is False
-        same = yield from self._agreement.judging(answered.query, strong, answer)
-        return same is False
-
-    def _retracting(self, answered: Answered) -> Steps[None]:
-        """Take back what was learned from a strong answer that was wrong, and only that."""
-        record = answered.record
-        why = "the caller says that the answer it was distilled from was wrong"
-        run_id = (record["inner"] or record)["run_id"]
-
-        def retracted(strategy: Strategy) -> Strategy | None:
-            if strategy.origin.run_id != run_id:
-                return unmerged(strategy, run_id, why)
-            if strategy.state is State.ACTIVE:
-                return suspended(strategy, why)
-            return archived(strategy, why) if strategy.state is not State.ARCHIVED else None
-
-        tenant, made = record["tenant"], record["lesson"]["id"]
-        if made is None:
-            return
-        if (yield from self._repository.updating(made, tenant=tenant, change=retracted)):
-            return
-        # Learned since, another strategy may stand for it; the query is then one of its keys.
-        hits = yield from self._repository.searching(
-            answered.query, tenant=tenant, k=_NEAR, min_similarity=SAME_QUERY, states=_STANDING
-        )
-        for hit in hits:
-            yield from self._repository.updating(hit.strategy.id, tenant=tenant, change=retracted)
-
     def _teaching(
         self, answered: Answered, answer: str, teacher: str, *, verified_by: str = ""
     ) -> Steps[None]:
@@ -422,60 +339,3 @@ class Aftermath:
             record, weak_model=self._weak_model, shared=self._shared, correct=None, source="audit"
         )
         return label.shown
-
-    def _remember(self, answered: Answered) -> None:
-        with self._lock:
-            self._recent[answered.record["run_id"]] = answered
-            if len(self._recent) > REMEMBERED:
-                self._recent.popitem(last=False)
-
-    def _recalled(self, run: str | DecisionRecord) -> Answered:
-        run_id = run if isinstance(run, str) else run["run_id"]
-        with self._lock:
-            known = self._recent.get(run_id)
-        if known is not None:
-            return known
-        msg = (
-            f"There is no run {run_id!r} among the last {REMEMBERED} of this cascade. The id is in "
-            'the answer\'s decision record, `response_metadata["inter_cascade"]["run_id"]`; '
-            "feedback must come to the cascade that answered, while it is open."
-        )
-        raise ConfigurationError(msg)
-
-
-def own_name(answer: AIMessage | None) -> str:
-    """Return what the model that wrote `answer` calls itself; empty if it does not say.
-
-    A cascade has no name of its own: its answers come under those of its models.
-    """
-    if answer is None or RECORD_KEY in answer.response_metadata:
-        return ""
-    return model_name(answer)
-
-
-def lesson_of(
-    messages: Sequence[BaseMessage],
-    query: str,
-    answer: str,
-    *,
-    weak: AIMessage | None = None,
-    shown: Sequence[Any] = (),
-) -> Lesson:
-    """Return what is to be learned from `answer`.
-
-    Args:
-        messages: What was asked; of these the system message may decide what an answer is like.
-        query: The text that strategies are retrieved by.
-        answer: The strong answer.
-        weak: The weak one, if there was one.
-        shown: Notes of the strategies that it was made with.
-    """
-    system = next((message.text for message in messages if message.type == "system"), "")
-    tried = said(weak)
-    return Lesson(
-        query=storable(query),
-        answer=storable(answer),
-        weak_answer=None if holds_strategies(tried) else storable(tried) or None,
-        system=storable(system),
-        shown=tuple(note["id"] for note in shown if not note.get("shared")),
-    )

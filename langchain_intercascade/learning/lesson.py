@@ -1,4 +1,4 @@
-"""What becomes of a lesson, this time.
+"""What a lesson is made of, and what becomes of it.
 
 A lesson that is refused is at fault itself, and after a few tries is given up on.  While
 a model or the repository is out of order no lesson is at fault: it is put off, for as
@@ -7,12 +7,17 @@ long as that lasts.  The learner waits ever longer then (see `learner`), so no c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from langchain_intercascade.errors import LessonRejectedError
-from langchain_intercascade.reply import invalid_request, too_much
-from langchain_intercascade.strategy import State, Strategy
+from langchain_intercascade.reply import invalid_request, said, too_much
+from langchain_intercascade.repository.admission import holds_strategies
+from langchain_intercascade.strategy import Lesson, State, Strategy, storable
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage, BaseMessage
 
 MAX_ATTEMPTS: Final = 3
 """After so many refusals a lesson is parked: kept with its reason, not tried again by itself."""
@@ -54,6 +59,49 @@ class Learned:
     strategy: Strategy
     cost: float | None = 0.0
     outage: bool = False
+
+
+def lesson_of(
+    messages: Sequence[BaseMessage],
+    query: str,
+    answer: str,
+    *,
+    weak: AIMessage | None = None,
+    shown: Sequence[Any] = (),
+) -> Lesson:
+    """Return what is to be learned from `answer`.
+
+    Args:
+        messages: What was asked; of these the system message may decide what an answer is like.
+        query: The text that strategies are retrieved by.
+        answer: The strong answer.
+        weak: The weak one, if there was one.
+        shown: Notes of the strategies that it was made with.
+    """
+    system = next((message.text for message in messages if message.type == "system"), "")
+    tried = storable(said(weak))
+    return Lesson(
+        query=storable(query),
+        answer=storable(answer),
+        weak_answer=None if holds_strategies(tried) else tried or None,
+        system=storable(system),
+        shown=tuple(note["id"] for note in shown if not note.get("shared")),
+    )
+
+
+def lesson_in(strategy: Strategy) -> Lesson:
+    """Return what `strategy` is to be distilled from, or judged by.
+
+    Raises:
+        LessonRejectedError: It has no lesson (any more).
+    """
+    if strategy.lesson is not None:
+        return strategy.lesson
+    msg = (
+        f"strategy {strategy.id} ({strategy.state}) has no lesson any more: what a strategy in use "
+        "was distilled from is forgotten"
+    )
+    raise LessonRejectedError(msg)
 
 
 def set_back(strategy: Strategy, reason: str) -> Strategy:

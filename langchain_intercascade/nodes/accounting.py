@@ -13,7 +13,7 @@ from langchain_intercascade._steps import overheard
 from langchain_intercascade.confidence.base import paid_for
 from langchain_intercascade.errors import BudgetExceededError
 from langchain_intercascade.learning.leases import releasing
-from langchain_intercascade.nodes.distill_strategy import Distilled
+from langchain_intercascade.nodes.distiller import Distilled
 from langchain_intercascade.record import amended, stamped
 from langchain_intercascade.resilience.tally import is_last
 

@@ -16,7 +16,7 @@ from langchain_intercascade import prompts
 from langchain_intercascade._steps import QUIET, Fault, Steps, ask, attempt
 from langchain_intercascade.costs import Prices, charged
 from langchain_intercascade.errors import LessonRejectedError
-from langchain_intercascade.nodes.distill_strategy import parse_advice
+from langchain_intercascade.nodes.distiller import parse_advice
 from langchain_intercascade.record import DecisionRecord, LessonNote, amended, stamped, with_fault
 from langchain_intercascade.strategy import (
     Advice,

@@ -15,8 +15,8 @@ from langchain_intercascade._steps import QUIET, Steps, ask, overheard
 from langchain_intercascade.confidence.base import paid_for
 from langchain_intercascade.costs import total
 from langchain_intercascade.equipment import equipped
-from langchain_intercascade.learning.aftermath import Aftermath, Answered
 from langchain_intercascade.learning.lesson import Learned
+from langchain_intercascade.learning.recent_runs import Answered
 from langchain_intercascade.nodes.weak_generate import with_strategies
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from langchain_intercascade.costs import Accounts
     from langchain_intercascade.learning.admission import Replay
+    from langchain_intercascade.learning.aftermath import Aftermath
     from langchain_intercascade.learning.canaries import Canaries
     from langchain_intercascade.learning.upkeep import Upkeep
-    from langchain_intercascade.nodes.distill_strategy import Distilled
+    from langchain_intercascade.nodes.distiller import Distilled
     from langchain_intercascade.nodes.store import Storing
     from langchain_intercascade.record import DecisionRecord
     from langchain_intercascade.repository.retrieval import Floors

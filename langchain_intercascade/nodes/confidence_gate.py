@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from langchain_intercascade._steps import Fault, Steps, attempt, overheard
 from langchain_intercascade.confidence.base import Evidence, Score, paid_for, unavailable
-from langchain_intercascade.confidence.logprobs import without_logprobs
 from langchain_intercascade.confidence.missing import MissingConfidence
+from langchain_intercascade.confidence.token_logprobs import without_logprobs
 from langchain_intercascade.costs import charged
-from langchain_intercascade.learning.aftermath import own_name
+from langchain_intercascade.learning.meeting import own_name
 from langchain_intercascade.nodes.weak_generate import with_strategies
 from langchain_intercascade.record import Reason, amended, stamped, with_fault
 from langchain_intercascade.resilience.guard import UNLIMITED, Guard

@@ -110,7 +110,7 @@ def retrieve_strategies(
             else:
                 hits = found.hits
                 record = amended(record, retrieval=_explained(found))
-        left_out = bool(hits) and lot(record["run_id"], "holdout") < holdout
+        left_out = bool(hits and holdout) and lot(record["run_id"], "holdout") < holdout
         return {
             "query": query,
             "shown": [] if left_out else [_shown(hit, examples=_own(hit, run)) for hit in hits],
@@ -141,7 +141,7 @@ def _guarded(fuse: Breaker, steps: Steps[Choice]) -> Steps[Choice | Fault | str]
         return "CircuitOpen"
     found = yield from attempt(steps)
     if isinstance(found, Fault):
-        fuse.failed()
+        fuse.failed(found.error)
     else:
         fuse.succeeded()
     return found

@@ -16,13 +16,9 @@ from langchain_intercascade._steps import Fault, Steps, ask_streaming, attempt
 from langchain_intercascade.costs import Prices, charged
 from langchain_intercascade.equipment import STRUCTURED, equipped, misfit
 from langchain_intercascade.errors import BrokenStreamError, StrongModelError
-from langchain_intercascade.learning.aftermath import (
-    Meeting,
-    lesson_of,
-    nobody_minds,
-    own_name,
-)
 from langchain_intercascade.learning.leases import claimed, held_for, owner_name
+from langchain_intercascade.learning.lesson import lesson_of
+from langchain_intercascade.learning.meeting import Meeting, nobody_minds, own_name
 from langchain_intercascade.record import (
     RECORD_KEY,
     DecisionRecord,

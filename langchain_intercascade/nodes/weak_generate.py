@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -77,7 +79,7 @@ def _tell(fuse: Breaker, error: Exception) -> None:
     if not is_outage(error):
         fuse.succeeded()
     elif not isinstance(error, NoSlotError):  # our own limit says nothing about the model
-        fuse.failed(rest=retry_after(error))
+        fuse.failed(error, rest=retry_after(error))
 
 
 def with_strategies(
@@ -97,7 +99,12 @@ def with_strategies(
 
 def strategies_block(shown: Sequence[dict[str, Any]]) -> str:
     """Return the strategies as one delimited block of text."""
-    numbered = enumerate(map(Shown.model_validate, shown), start=1)
+    return _block(tuple(map(json.dumps, shown)))
+
+
+@lru_cache(maxsize=256)  # the same few strategies are shown again and again
+def _block(shown: tuple[str, ...]) -> str:
+    numbered = enumerate(map(Shown.model_validate_json, shown), start=1)
     text = prompts.inert("\n".join(_written(number, advice) for number, advice in numbered))
     marker = blake2b(text.encode("utf-8", "replace"), digest_size=6).hexdigest()
     return prompts.STRATEGIES.format(marker=marker, strategies=text)

@@ -1,40 +1,28 @@
-"""The contract of a strategy repository: what every engine must do, and what none can skip.
+"""What a repository does over any engine, written once: no engine can skip a step of it.
 
-The algorithm (encode, scope to the tenant, ask the engine, check every hit
-again) is written here once.  An engine answers eight small operations in
-two colours, `execute` and `aexecute`, and knows nothing of models or prompts.
+Encode, scope to the tenant, ask the engine, check every hit again.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import random
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
 from langchain_core.embeddings import Embeddings
 
 from langchain_intercascade._steps import Steps, either, pausing
-from langchain_intercascade.errors import (
-    EncoderMismatchError,
-    RepositoryCorruptError,
-    RepositoryError,
-)
+from langchain_intercascade.errors import RepositoryCorruptError, RepositoryError
+from langchain_intercascade.repository._meta import check_meta, meta_point
 from langchain_intercascade.repository._recent import Recent
-from langchain_intercascade.repository.embeddings import (
-    Encoder,
-    HashingEmbeddings,
-    Vector,
-    cosine,
-)
+from langchain_intercascade.repository.embeddings import Encoder, HashingEmbeddings
+from langchain_intercascade.repository.engine import Engine
 from langchain_intercascade.repository.operations import (
     Count,
     Delete,
     Dump,
-    Operation,
     Point,
     Read,
     Scope,
@@ -45,22 +33,7 @@ from langchain_intercascade.repository.operations import (
     Write,
 )
 from langchain_intercascade.repository.points import META_ID, Hit, Note, point_id
-from langchain_intercascade.strategy import (
-    SCHEMA_VERSION,
-    STAMPS,
-    State,
-    Strategy,
-    checked_tenant,
-)
-
-PROBE_AGREEMENT: Final = 0.999
-"""Least cosine between the stored and the present encoding of the probe text.
-
-Remote encoders repeat themselves to within 1e-4; another engine for the same
-weights (int8 against float32) was measured at 0.94 to 0.98, and mixing those
-moves neighbours about.
-"""
-
+from langchain_intercascade.strategy import STAMPS, State, Strategy, checked_tenant
 
 logger = logging.getLogger(__name__)
 
@@ -73,23 +46,8 @@ TRIES: Final = 50
 """How often an update is tried again because somebody else was quicker."""
 
 
-class RepositorySteps(ABC):
+class RepositorySteps(Engine):
     """What a repository does, as steps; see `StrategyRepository`."""
-
-    engine: ClassVar[str]
-    """Short name of the engine, for records and messages."""
-
-    lists: ClassVar[bool] = True
-    """Whether the engine can list what it holds; if not, `scan` and `count` raise."""
-
-    swaps: ClassVar[bool] = True
-    """Whether two processes that change one strategy at once can be told apart by the engine."""
-
-    exclusive: ClassVar[bool] = False
-    """Whether no other process can be at work on the same strategies."""
-
-    keeps_after_delete: ClassVar[str] = ""
-    """What may be left of a deleted strategy, in words, for the receipt of `forget`."""
 
     def __init__(self, *, embeddings: Embeddings | None = None) -> None:
         """Use `embeddings` to encode queries.
@@ -104,47 +62,6 @@ class RepositorySteps(ABC):
         """How many damaged strategies were skipped while searching and scanning."""
         self._ready = False
         self._read: Recent[str, _Read] = Recent(room=REMEMBERED)
-
-    # What an engine provides.
-
-    @abstractmethod
-    def create(self, dimension: int) -> None:
-        """Make room for vectors of `dimension`, unless there is room already.
-
-        Raises:
-            EncoderMismatchError: There is room, but for vectors of another length.
-            RepositoryCorruptError: What is there is not a strategy repository.
-        """
-
-    @abstractmethod
-    async def acreate(self, dimension: int) -> None:
-        """Do as `create` does, without blocking the event loop."""
-
-    @abstractmethod
-    def execute(self, operation: Operation) -> Any:
-        """Carry out one operation; the reply is stated at the operation's class."""
-
-    @abstractmethod
-    async def aexecute(self, operation: Operation) -> Any:
-        """Carry out one operation without blocking the event loop."""
-
-    @property
-    @abstractmethod
-    def location(self) -> str:
-        """Where the strategies lie, for people: a folder, a URL, or "memory"."""
-
-    def stored_dimension(self) -> int | None:
-        """Return the length of the stored vectors; `None` if there are none, or nobody knows."""
-        return None
-
-    def close(self) -> None:  # noqa: B027 - not every engine holds something
-        """Give back what the engine holds; closing twice is harmless."""
-
-    async def aclose(self) -> None:
-        """Do as `close` does, without blocking the event loop."""
-        self.close()
-
-    # The algorithm, once.
 
     def searching(
         self,
@@ -220,7 +137,10 @@ class RepositorySteps(ABC):
                 return changed
             # Those who lose step back for a moment of their own, or some would lose for ever.
             yield from pausing(random.uniform(0.0, min(0.1, 0.002 * (lost + 1))))
-        msg = f"{self!r} could not change strategy {strategy_id}: {TRIES} others were quicker."
+        msg = (
+            f"{self!r} could not change strategy {strategy_id}: {TRIES} others were quicker. Try "
+            "again, with fewer writers at once."
+        )
         raise RepositoryError(msg)
 
     def getting(self, strategy_id: str, *, tenant: str) -> Steps[Strategy | None]:
@@ -360,20 +280,12 @@ class RepositorySteps(ABC):
         yield from either(lambda: self.create(len(probe)), lambda: self.acreate(len(probe)))
         points: list[Point] = yield from self._executing(Read((META_ID,)))
         if points:
-            self._check_meta(points[0], probe)
+            check_meta(points[0], probe, encoder=self.encoder.label, where=repr(self))
         else:
-            meta = {
-                "kind": "meta",
-                "schema_version": SCHEMA_VERSION,
-                "encoder": self.encoder.label,
-            }
-            yield from self._executing(Write((Point(META_ID, (probe,), meta),)))
+            yield from self._executing(Write((meta_point(probe, encoder=self.encoder.label),)))
         self._ready = True
 
     # Checks.
-
-    def _executing(self, operation: Operation) -> Steps[Any]:
-        return either(lambda: self.execute(operation), lambda: self.aexecute(operation))
 
     def _pointing(self, strategy: Strategy) -> Steps[Point]:
         """Return the point that `strategy` is stored as."""
@@ -386,7 +298,7 @@ class RepositorySteps(ABC):
 
     def _hit(self, found: ScoredPayload, scope: Scope) -> Hit | None:
         # A damaged vector file opens without complaint and scores 1e38.
-        if not abs(found.similarity) <= 1 + 1e-3:  # true for NaN
+        if not -1 - 1e-3 <= found.similarity <= 1 + 1e-3:  # true for NaN
             msg = (
                 f"{self!r} returned the impossible similarity {found.similarity}: its vectors are "
                 "damaged. Restore the folder or collection from a backup."
@@ -420,7 +332,10 @@ class RepositorySteps(ABC):
         message says what to do.
         """
         if payload.get("tenant") != scope.tenant:
-            msg = f"{self!r} returned a strategy of another tenant; it was dropped."
+            msg = (
+                f"{self!r} returned a strategy of another tenant; it was dropped. The engine does "
+                "not keep to the filter it is given: `check_repository` shows where."
+            )
             raise RepositoryError(msg)
         try:
             strategy = read(payload)
@@ -435,32 +350,3 @@ class RepositorySteps(ABC):
             )
             return None
         return strategy if strategy.state in scope.states else None
-
-    def _check_meta(self, meta: Point, probe: Vector) -> None:
-        written = meta.payload.get("schema_version")
-        if meta.payload.get("kind") != "meta" or not isinstance(written, int):
-            msg = (
-                f"{self!r} does not hold strategies of langchain-intercascade; nothing was changed."
-            )
-            raise RepositoryCorruptError(msg)
-        if written > SCHEMA_VERSION:
-            msg = (
-                f"{self!r} was written with schema version {written}, and this version of "
-                f"langchain-intercascade reads up to {SCHEMA_VERSION}. Upgrade the package."
-            )
-            raise RepositoryCorruptError(msg)
-        # Zeroed and overwritten vector files open without complaint, as zeros and NaN.
-        if not meta.vectors or not math.hypot(*meta.vectors[0]) > 0.0:
-            msg = f"{self!r} has lost its encoder probe; restore it from a backup."
-            raise RepositoryCorruptError(msg)
-        stored = meta.vectors[0]
-        agreement = cosine(stored, probe) if len(stored) == len(probe) else 0.0
-        if agreement < PROBE_AGREEMENT:
-            msg = (
-                f"{self!r} was filled with the encoder {meta.payload.get('encoder')!r}, and the "
-                f"present one is {self.encoder.label!r} (they agree to {agreement:.3f} on a probe "
-                f"text, {PROBE_AGREEMENT} is needed). Similarities between the two mean nothing. "
-                "Use the old encoder, or a new path or collection, or copy the strategies into one "
-                "with `intercascade strategies reembed`."
-            )
-            raise EncoderMismatchError(msg)

@@ -4,11 +4,17 @@ The engine takes a file that was cut for one whose last writes a crash has torn:
 opens with what is left, mends the rest to fit, and says nothing.  After a crash that is
 right, for what was acknowledged is in its log.  After a folder was closed in order it
 would be silent loss, so files are compared before the engine sees them.
+
+A seal must not outlive what it was made for: the engine removes files that it needs no
+more, and a seal from before would call that damage.  So that not even a power cut can
+bring it back, it is off the disk before the first change is made.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -30,6 +36,7 @@ class Seal:
         """Look after the seal of `folder`."""
         self._folder = folder
         self._broken = False
+        self._lock = threading.Lock()
 
     def check(self) -> None:
         """Refuse the folder if a file is shorter than when it was closed, or gone.
@@ -46,7 +53,8 @@ class Seal:
                 msg = (
                     f"The files in {self._folder} are damaged: {name} was cut or deleted since "
                     "the folder was closed. They were left as they are: restore the folder from "
-                    "a backup, or use another path."
+                    "a backup, or use another path. If you know why and it holds nothing you miss, "
+                    f"delete {SEAL} in a copy of the folder, and open that."
                 )
                 raise RepositoryCorruptError(msg)
 
@@ -56,11 +64,16 @@ class Seal:
         return self._broken
 
     def break_(self) -> None:
-        """Forget what was noted: the files are about to change."""
-        if not self._broken:
-            self._broken = True
-            with suppress(OSError):
-                (self._folder / SEAL).unlink(missing_ok=True)
+        """Forget what was noted: the files are about to change.
+
+        Whoever else wants to change them waits until that is on disk.
+        """
+        with self._lock:
+            if not self._broken:
+                with suppress(OSError):  # mostly that there was none
+                    (self._folder / SEAL).unlink()
+                    _sync(self._folder)
+                self._broken = True
 
     def renew(self) -> None:
         """Note how large the files are, if they have changed; the folder is closed."""
@@ -80,3 +93,12 @@ class Seal:
             return dict(json.loads((self._folder / SEAL).read_text("utf-8")))
         except (OSError, ValueError, TypeError):
             return {}
+
+
+def _sync(folder: Path) -> None:
+    """Write to disk which files are in `folder`, where the system can do that for a folder."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

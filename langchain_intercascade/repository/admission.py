@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from langchain_intercascade import prompts
-from langchain_intercascade.agreement import conclusion
+from langchain_intercascade.conclusion import conclusion
 from langchain_intercascade.errors import LessonRejectedError
 from langchain_intercascade.strategy import Strategy, normalised
 
@@ -27,11 +28,11 @@ LONG_DIGITS: Final = 4
 # Everything here is bounded, or cannot begin within itself: what is checked may be a long text
 # that was written to keep us busy.
 _SECRETS: Final = re.compile(
-    r"\b(?:(?:sk|pk|rk|hf|npm)[-_]|gh[opsur]_|github_pat_|glpat-|xox[abprs]-|AIza)"
-    r"[A-Za-z0-9_\-]{16,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
-    r"|\beyJ[A-Za-z0-9_-]{8,1000}+\.[A-Za-z0-9_-]{8,4000}+\.|-----BEGIN [A-Z ]{0,40}PRIVATE KEY"
-    r"|(?i:\b(?:password|passwd|secret|api[-_ ]?key|token)\b\s*[:=]\s*"
-    r"(?=\S{0,200}[\d@#$%^&*!])\S{4})"
+    r"\b(?:(?:(?:sk|pk|rk|hf|npm)[-_]|gh[opsur]_|github_pat_|glpat-|xox[abprs]-|AIza)"
+    r"[A-Za-z0-9_\-]{16,}|(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+    r"|eyJ[A-Za-z0-9_-]{8,1000}+\.[A-Za-z0-9_-]{8,4000}+\."
+    r"|(?i:(?:password|passwd|secret|api[-_ ]?key|token)\b\s*[:=]\s*"
+    r"(?=\S{0,200}[\d@#$%^&*!])\S{4}))|-----BEGIN [A-Z ]{0,40}PRIVATE KEY"
 )
 _PERSONAL: Final = re.compile(
     r"(?<![\w.+-])[\w.+-]++@[\w-]{1,63}\.\w"  # an e-mail address
@@ -45,6 +46,7 @@ _PERSONAL: Final = re.compile(
     r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b|\b\d{3}-\d{2}-\d{4}\b"
 )
 _CARD: Final = re.compile(r"(?<![\w.])(?:\d[ -]?){12,18}\d(?!\w|\.\d)")
+_DIGIT_OR_AT: Final = re.compile(r"[\d@]")
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _FINAL: Final = re.compile(r"(?:answer|result)\s*(?:is|=|:)\s*(.+?)(?:\.(?!\d)|\n|$)|####\s*(\S+)")
 _ANYWHERE: Final = frozenset(
@@ -73,6 +75,9 @@ def check_secrets(text: str) -> None:
     if _SECRETS.search(text):
         msg = "it holds what looks like a key or a password"
         raise LessonRejectedError(msg)
+    # All of these have a digit in them, or the sign of an address.
+    if not _DIGIT_OR_AT.search(text):
+        return
     if _PERSONAL.search(text) or any(map(_is_card, _CARD.findall(text))):
         msg = "it holds what looks like personal data"
         raise LessonRejectedError(msg)
@@ -95,19 +100,24 @@ def check_leaks(candidate: Strategy) -> None:
     if candidate.advice is None or candidate.lesson is None:
         msg = "there is no advice to check, or no lesson to check it against"
         raise LessonRejectedError(msg)
-    check_secrets(candidate.advice.text())
-    advice = normalised(candidate.advice.text())
-    query, answer = normalised(candidate.lesson.query), normalised(candidate.lesson.answer)
-    finals = {final_answer(answer), _told(normalised(conclusion(candidate.lesson.answer)))}
+    lesson, advice = candidate.lesson, candidate.advice.text()
+    check_secrets(advice)
+    if leak := _leak(normalised(advice), lesson.query, lesson.answer):
+        raise LessonRejectedError(leak)
+
+
+@lru_cache(maxsize=4)  # a candidate is held against its source before it is admitted, and then
+def _leak(advice: str, asked: str, answered: str) -> str:
+    """Say what of its source `advice` carries; empty if it carries nothing."""
+    query, answer = normalised(asked), normalised(answered)
+    finals = {final_answer(answer), _told(normalised(conclusion(answered)))}
     if any(_holds(advice, final) for final in finals - {""}):
-        msg = "it holds the final answer"
-    elif _long_numbers(advice) & (_long_numbers(query) | _long_numbers(answer)):
-        msg = "it holds a long number of its source"
-    elif _ngrams(advice) & (_ngrams(query) | _ngrams(answer)):
-        msg = f"it shares {NGRAM} words in a row with its source"
-    else:
-        return
-    raise LessonRejectedError(msg)
+        return "it holds the final answer"
+    if _long_numbers(advice) & (_long_numbers(query) | _long_numbers(answer)):
+        return "it holds a long number of its source"
+    if _ngrams(advice) & (_ngrams(query) | _ngrams(answer)):
+        return f"it shares {NGRAM} words in a row with its source"
+    return ""
 
 
 def final_answer(answer: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shutil
 import tempfile
 import threading
@@ -18,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeAlias, cast
 from uuid import UUID
 
 from langchain_core.embeddings import Embeddings
@@ -44,12 +43,8 @@ from qdrant_edge import (
 from qdrant_edge import Point as EdgePoint
 
 from langchain_intercascade._steps import run
-from langchain_intercascade.errors import (
-    InterCascadeError,
-    RepositoryCorruptError,
-    RepositoryError,
-    RepositoryLockedError,
-)
+from langchain_intercascade.errors import RepositoryCorruptError, RepositoryError
+from langchain_intercascade.repository._edge_errors import calling
 from langchain_intercascade.repository._edge_folder import (
     KEYS,
     check_folder,
@@ -58,6 +53,7 @@ from langchain_intercascade.repository._edge_folder import (
     is_vacant,
 )
 from langchain_intercascade.repository._edge_seal import Seal
+from langchain_intercascade.repository._edge_upkeep import FLUSHED_AFTER, Upkeep
 from langchain_intercascade.repository._recent import Recent
 from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.repository.operations import (
@@ -76,19 +72,11 @@ from langchain_intercascade.repository.operations import (
 )
 from langchain_intercascade.repository.points import META_ID
 
-T = TypeVar("T")
-
 Payloads: TypeAlias = Recent[int, dict[str, Any]]
 """Payloads by the ids of their points, as numbers: the engine's own ids are slow to compare."""
 
 REMEMBERED: Final = 1024
 """Payloads that need not be read again to be found again; a few megabytes."""
-
-# Out of memory, out of files, no permission, disk full, read-only: the system's
-# trouble.  Calling that "damaged" might make somebody delete a good folder.
-_SYSTEM_TROUBLE: Final = re.compile(r"(os error|code:) (12|13|23|24|28|30)\b")
-# What the engine says of pages and vector files that were overwritten or cut.
-_DAMAGE: Final = re.compile(r"decode|decompress|out of bounds")
 
 
 class EdgeRepository(StrategyRepository):
@@ -100,8 +88,10 @@ class EdgeRepository(StrategyRepository):
     process may share one object.
 
     A write that returned survives the death of the process.  It survives a
-    power cut once `close` or `compact` has flushed it to disk.  Deleting a
-    strategy hides it at once; its bytes stay in the files until they are reused.
+    power cut once it was flushed to disk: by `close`, by `compact`, or after ten
+    thousand changes, which freezes the process for some tenths of a second and
+    lets the engine use again what was overwritten.  Deleting a strategy hides it
+    at once; its bytes stay in the files until they are reused.
 
     Examples:
         >>> with EdgeRepository() as repository:
@@ -149,7 +139,7 @@ class EdgeRepository(StrategyRepository):
         with self._lock:
             self._check_not_closed()
             if self._opened is None:
-                self._opened = _calling(
+                self._opened = calling(
                     self.location, lambda: self._open(dimension), otherwise=RepositoryCorruptError
                 )
 
@@ -161,19 +151,28 @@ class EdgeRepository(StrategyRepository):
         """Carry out one operation."""
         shard = self._shard()
         if isinstance(operation, Search):
-            return _calling(self.location, lambda: _found(shard, operation, self._payloads))
-        changed = _changed_by(operation)
+            return calling(self.location, lambda: _found(shard, operation, self._payloads))
+        if changed := _changed_by(operation):
+            return self._changed(shard, operation, changed)
+        return calling(self.location, lambda: _request(operation).sent_to(shard))
+
+    def _changed(self, shard: EdgeShard, operation: Operation, changed: list[int]) -> Any:
         self._changing(changed)
         try:
-            if isinstance(operation, Swap):
-                # One process owns the folder, so its own lock keeps swaps apart; the engine's
-                # conditional write does not say whether it wrote.
-                with self._swapping:
-                    return _calling(self.location, lambda: _swapped(shard, operation))
-            return _calling(self.location, lambda: _request(operation).sent_to(shard))
+            reply = calling(self.location, lambda: self._sent(shard, operation))
         finally:  # also if it failed: who knows how far it came
-            if changed:
-                self._payloads.drop(changed)
+            self._payloads.drop(changed)
+        if (opened := self._opened) is not None:
+            opened.upkeep.after(len(changed))
+        return reply
+
+    def _sent(self, shard: EdgeShard, operation: Operation) -> Any:
+        if not isinstance(operation, Swap):
+            return _request(operation).sent_to(shard)
+        # One process owns the folder, so its own lock keeps swaps apart; the engine's
+        # conditional write does not say whether it wrote.
+        with self._swapping:
+            return _swapped(shard, operation)
 
     def _changing(self, what: object) -> None:
         """Break the seal if anything is about to be changed."""
@@ -196,7 +195,7 @@ class EdgeRepository(StrategyRepository):
         """Return the length of the stored vectors; `None` where there is no repository yet."""
         if self._path is None or is_vacant(self._path):
             return None
-        return _calling(
+        return calling(
             self.location,
             lambda: dimension_of(cast("Path", self._path)),
             otherwise=RepositoryCorruptError,
@@ -207,12 +206,16 @@ class EdgeRepository(StrategyRepository):
 
         **It freezes the whole process**, every thread and event loop in it, for
         about half a millisecond a strategy.  Run it from a maintenance job while
-        nothing is served.  It pays from several thousand new strategies on.
+        nothing is served.  It pays from several thousand new strategies on, and puts off
+        the flush that comes after ten thousand changes.
         """
         run(self.preparing())
         shard = self._shard()
         self._changing("everything")
-        return _calling(self.location, lambda: _compacted(shard))
+        was_work = calling(self.location, lambda: _compacted(shard))
+        if (opened := self._opened) is not None:
+            opened.upkeep.flushed()
+        return was_work
 
     def close(self) -> None:
         """Flush to disk and let go of the folder; closing twice is harmless.
@@ -223,7 +226,7 @@ class EdgeRepository(StrategyRepository):
             self._closed = True
             opened, self._opened = self._opened, None
         if opened is not None:
-            _calling(self.location, opened.release)
+            calling(self.location, opened.release)
 
     async def aclose(self) -> None:
         """Do as `close` does, in a thread."""
@@ -239,7 +242,9 @@ class EdgeRepository(StrategyRepository):
             _remove(doomed)
             raise
         release = weakref.finalize(self, _release, shard, seal, doomed, process)
-        return _Opened(shard, process, seal, release)
+        place = self.location  # whoever kept `self` here would keep it from being collected
+        upkeep = Upkeep(lambda: calling(place, shard.flush), every=FLUSHED_AFTER)
+        return _Opened(shard, process, seal, upkeep, release)
 
     def _shard(self) -> EdgeShard:
         self._check_not_closed()
@@ -256,17 +261,18 @@ class EdgeRepository(StrategyRepository):
 
     def _check_not_closed(self) -> None:
         if self._closed:
-            msg = f"{self!r} is closed."
+            msg = f"{self!r} is closed. Make another on the same folder to go on."
             raise RepositoryError(msg)
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """An open shard, the process that opened it, its seal, and how to give it back (once)."""
+    """An open shard, its process, its seal, its upkeep, and how to give it back (once)."""
 
     shard: EdgeShard
     process: int
     seal: Seal
+    upkeep: Upkeep
     release: weakref.finalize[..., EdgeRepository]
 
 
@@ -313,15 +319,16 @@ def _found(shard: EdgeShard, search: Search, known: Payloads) -> list[ScoredPayl
     nearest = Query.Nearest([list(search.vector)], using=KEYS)
     query = QueryRequest(search.limit, query=nearest, filter=_filter(search.scope))
     since = known.drops
-    scores = [(cast("UUID", point.id), point.score) for point in shard.query(query)]
-    payloads = {name.int: known.get(name.int) for name, _ in scores}
-    missing: list[Any] = [str(name) for name, _ in scores if payloads[name.int] is None]
+    found: list[Any] = shard.query(query)  # its ids are UUIDs here
+    scores = [(point.id.int, point.score) for point in found]
+    payloads = {name: known.get(name) for name, _ in scores}
+    missing: list[Any] = [str(UUID(int=name)) for name, _ in scores if payloads[name] is None]
     for record in shard.retrieve(missing, with_payload=True, with_vector=False) if missing else ():
         name = cast("UUID", record.id)
         payloads[name.int] = payload = record.payload or {}
         known.put(name.int, payload, since=since)
     # One that was deleted in between is not there any more.
-    both = [(payloads[name.int], score) for name, score in scores]
+    both = [(payloads[name], score) for name, score in scores]
     return [ScoredPayload(payload, score) for payload, score in both if payload is not None]
 
 
@@ -446,46 +453,3 @@ def _release(shard: EdgeShard, seal: Seal, doomed: Path | None, process: int) ->
 def _remove(doomed: Path | None) -> None:
     if doomed is not None:
         shutil.rmtree(doomed, ignore_errors=True)
-
-
-def _calling(
-    place: str, call: Callable[[], T], *, otherwise: type[RepositoryError] = RepositoryError
-) -> T:
-    """Return what `call` returns; raise what it raises as one of our errors.
-
-    Every call into the engine passes through here.  The messages name the
-    error's type only, because the engine's own text may quote what is stored.
-    """
-    try:
-        return call()
-    except InterCascadeError:
-        raise
-    except Exception as error:
-        raise _translated(place, error, otherwise) from error
-    except BaseException as error:
-        # A panic of the engine is not an `Exception`, and its class cannot be imported.
-        if type(error).__name__ != "PanicException":
-            raise
-        raise _translated(place, error, RepositoryCorruptError) from error
-
-
-def _translated(
-    place: str, error: BaseException, otherwise: type[RepositoryError]
-) -> RepositoryError:
-    if "WouldBlock" in str(error):
-        return RepositoryLockedError(
-            f"{place} is in use by another process, or by another EdgeRepository of this one. "
-            "Either run one process; or share one EdgeRepository object inside it; or use "
-            "QdrantRepository with the URL of a server, which any number of processes may share."
-        )
-    trouble = isinstance(error, OSError) or _SYSTEM_TROUBLE.search(str(error))
-    damage = otherwise is RepositoryCorruptError or _DAMAGE.search(str(error))
-    if damage and not trouble:
-        return RepositoryCorruptError(
-            f"The files in {place} are damaged, or from another version of the engine "
-            f"({type(error).__name__}). They were left as they are: restore the folder from a "
-            "backup, or use another path."
-        )
-    return RepositoryError(
-        f"The repository in {place} cannot serve right now ({type(error).__name__})."
-    )

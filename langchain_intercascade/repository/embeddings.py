@@ -164,9 +164,15 @@ _known_pieces = lru_cache(maxsize=4096)(_pieces)
 _known_hash = lru_cache(maxsize=32768)(_hash)
 
 
+_ROUNDING: Final = 1e-12
+"""How far from one a norm may be that is one but for rounding."""
+
+
 def _unit(vector: Sequence[float]) -> Vector | None:
     """Return `vector` with norm one; `None` if it has no direction, or a number is not finite."""
     norm = math.hypot(*vector)
+    if abs(norm - 1.0) < _ROUNDING:  # as most encoders answer
+        return tuple(vector)
     if sys.float_info.min < norm < math.inf:  # only if each number is finite, and some are not 0
         return tuple([x / norm for x in vector])
     if not (any(vector) and all(map(math.isfinite, vector))):

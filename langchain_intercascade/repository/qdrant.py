@@ -175,7 +175,10 @@ class QdrantRepository(StrategyRepository):
         if point.payload["stamps"][-1] in stored.get("stamps", []):
             return True
         if stored.get("version", 0) >= point.payload["version"] + STAMPS:
-            msg = f"{self!r} answered so late that nobody can tell whether a write was done."
+            msg = (
+                f"{self!r} answered so late that nobody can tell whether a write was done. Read "
+                "the strategy before you write it again."
+            )
             raise RepositoryError(msg)
         return False
 
@@ -289,14 +292,17 @@ class QdrantRepository(StrategyRepository):
         type and status only, because their texts may quote what is stored.
         """
         if self._closed:
-            msg = f"{self!r} is closed."
+            msg = f"{self!r} is closed. Make another for the same collection to go on."
             raise RepositoryError(msg)
         try:
             yield
         except InterCascadeError:
             raise
         except Exception as error:
-            msg = f"{self!r} cannot serve right now ({_kind(error)})."
+            msg = (
+                f"{self!r} cannot serve right now ({_kind(error)}). See that the server is up, can "
+                "be reached from here, and takes this key."
+            )
             raise RepositoryError(msg) from error
 
 

@@ -104,7 +104,7 @@ def chosen(
     floor: Floor | float = 0.0,
     relative_floor: float = RELATIVE_FLOOR,
     budget: int = BUDGET,
-    usefulness: Mapping[str, float] | None = None,
+    usefulness: Mapping[str, float] | Callable[[Strategy], float] | None = None,
     usefulness_weight: float = USEFULNESS_WEIGHT,
     query: str | None = None,
     moment: str | None = None,
@@ -123,8 +123,9 @@ def chosen(
         relative_floor: What a further one has to reach, as a share of the best similarity.
         budget: Tokens that the chosen ones may take together. One that is too long is
             passed over, and shorter ones after it still fit.
-        usefulness: By strategy id, how often it helped, in [0, 1]; `UNKNOWN` for others. It
-            changes the order of those near enough, never who is near enough.
+        usefulness: By strategy id, how often it helped, in [0, 1]; `UNKNOWN` for others. Or a
+            function of the strategy, which is asked only of those near enough: it changes their
+            order, never who is near enough.
         usefulness_weight: What it counts where similarity counts 1.
         query: If given, the order also follows the words of the query, by BM25 over keys and
             advice. For names, codes and error messages that an encoder blurs.
@@ -136,7 +137,8 @@ def chosen(
     Raises:
         ConfigurationError: A number is not in its range.
     """
-    _check(relative_floor, usefulness_weight, usefulness or {})
+    known = {} if usefulness is None or callable(usefulness) else usefulness
+    _check(relative_floor, usefulness_weight, known)
     bar = floor if isinstance(floor, Floor) else Floor.fixed(floor)
     nearest = {hit.strategy.id: hit for hit in sorted(hits, key=_SIMILARITY)}
     found = sorted(sorted(nearest.values(), key=_ID), key=_SIMILARITY, reverse=True)
@@ -144,7 +146,8 @@ def chosen(
         found, floor=bar, share=relative_floor, moment=moment, misled=misled or {}, text=text
     )
     sieve.sift()
-    scores = _scores(sieve.left, query, usefulness or {}, usefulness_weight)
+    helping = usefulness if callable(usefulness) else _looked_up(known)
+    scores = _scores(sieve.left, query, helping, usefulness_weight)
     picking = _picking(sieve, scores, k=k, budget=budget)
     shown = sorted(islice(picking, k), key=_pitfalls_last)
 
@@ -257,15 +260,19 @@ def _misleading(hit: Hit, misled: Mapping[str, float]) -> _Reason | None:
     return Outcome.MISLEADING, why
 
 
+def _looked_up(usefulness: Mapping[str, float]) -> Callable[[Strategy], float]:
+    return lambda strategy: usefulness.get(strategy.id, UNKNOWN)
+
+
 def _scores(
-    hits: Sequence[Hit], query: str | None, usefulness: Mapping[str, float], weight: float
+    hits: Sequence[Hit], query: str | None, helping: Callable[[Strategy], float], weight: float
 ) -> dict[str, float]:
     nearness = [hit.similarity for hit in hits]
     if query is not None:
         texts = ["\n".join((*hit.strategy.keys, advice_text(hit.strategy))) for hit in hits]
         nearness = fused(nearness, bm25(query, texts))
     return {
-        hit.strategy.id: near + weight * (usefulness.get(hit.strategy.id, UNKNOWN) - UNKNOWN)
+        hit.strategy.id: near + weight * (helping(hit.strategy) - UNKNOWN)
         for hit, near in zip(hits, nearness, strict=True)
     }
 

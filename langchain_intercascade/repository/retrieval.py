@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_intercascade._steps import Fault, Steps, attempt
@@ -68,17 +69,12 @@ def retrieving(repository: StrategyRepository, query: str, wanted: Wanted) -> St
     if wanted.shared and wanted.shared != wanted.tenant:
         hits = [*hits, *(yield from _found(repository, query, wanted.shared, wanted))]
     misled = yield from _misled(repository, query, hits)
-    known = {
-        hit.strategy.id: usefulness(hit.strategy, wanted.weak_model)
-        for hit in hits
-        if hit.strategy.ledger
-    }
     options: dict[str, Any] = {"text": wanted.text} if wanted.text else {}
     return chosen(
         hits,
         k=wanted.k,
         floor=wanted.floor,
-        usefulness=known,
+        usefulness=partial(usefulness, weak_model=wanted.weak_model),
         query=query if wanted.lexical else None,
         moment=wanted.snapshot,
         misled=misled,

@@ -85,10 +85,11 @@ class Breaker:
         with self._lock:
             self._in_a_row = 0
 
-    def failed(self, *, rest: float = 0.0) -> None:
+    def failed(self, error: BaseException | None = None, *, rest: float = 0.0) -> None:
         """Count one failure, and open if it was one too many.
 
         Args:
+            error: What was raised, whose type is told in the log; `None` if nothing was.
             rest: Seconds for which it has asked to be left alone; up to `LONGEST` of them are
                 granted, if they are more than the breaker's own.
         """
@@ -101,13 +102,20 @@ class Breaker:
             opening = self._in_a_row == self._failures
             self._opened += opening
         if opening:  # failed probes are not told of again
+            told = "unknown" if error is None else type(error).__name__
             logger.warning(
-                "The %s failed %d times in a row. It is left alone for %.0f seconds, and then "
-                "tried once at a time until it works.",
+                "The %s failed %d times in a row, at last with %s. It is left alone for %.0f "
+                "seconds, and then tried once at a time until it works.",
                 self._of,
                 self._failures,
+                told,
                 resting,
-                extra={"event": "breaker_opened", "breaker": self._of, "seconds": resting},
+                extra={
+                    "event": "breaker_opened",
+                    "breaker": self._of,
+                    "seconds": resting,
+                    "error": told,
+                },
             )
 
     def state(self) -> BreakerState:

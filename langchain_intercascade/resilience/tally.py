@@ -156,6 +156,8 @@ class Tally:
 
 
 def _log_answered(record: DecisionRecord) -> None:
+    if not logger.isEnabledFor(logging.INFO):
+        return
     logger.info(
         "Run %s was answered by the %s model (%s).",
         record["run_id"],

@@ -15,7 +15,7 @@ from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
-from langchain_intercascade.confidence.logprobs import (
+from langchain_intercascade.confidence.token_logprobs import (
     candidates,
     logprob_of,
     read_logprobs,

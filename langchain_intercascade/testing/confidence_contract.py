@@ -21,7 +21,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.runnables import RunnableConfig
 
 from langchain_intercascade.confidence.base import ConfidenceFunction, Evidence, Score
-from langchain_intercascade.testing.repository_contract import Check
+from langchain_intercascade.testing.checks import Check, holds
 from langchain_intercascade.testing.scripted import Reply, Scripted, ScriptedChatModel
 
 Factory: TypeAlias = Callable[[ScriptedChatModel], ConfidenceFunction]
@@ -100,12 +100,12 @@ def evidence_of(answer: AIMessage, *, query: str = "What is 2 + 2?") -> Evidence
 
 def expect_score(score: object) -> None:
     """Raise `AssertionError` unless `score` is a number in [0, 1] or unavailable with a reason."""
-    _holds(isinstance(score, Score), "what a confidence function returns is a Score")
+    holds(isinstance(score, Score), "what a confidence function returns is a Score")
     assert isinstance(score, Score)  # noqa: S101 - says the line above to the type checker
     if score.value is None:
-        _holds(score.reason.strip(), "a score that is unavailable says why")
+        holds(score.reason.strip(), "a score that is unavailable says why")
     else:
-        _holds(0.0 <= score.value <= 1.0, f"the score {score.value} lies in [0, 1]")
+        holds(0.0 <= score.value <= 1.0, f"the score {score.value} lies in [0, 1]")
 
 
 # Running a promise.
@@ -140,12 +140,6 @@ def _in_both_colours(promise: Callable[[_Bench], None], factory: Factory) -> Ite
     words = promise.__name__.removeprefix("_")
     yield Check(f"{words}-sync", lambda: promise(_Bench(factory, asynchronous=False)))
     yield Check(f"{words}-async", lambda: promise(_Bench(factory, asynchronous=True)))
-
-
-def _holds(condition: object, promise: str) -> None:
-    if not condition:
-        msg = f"{promise}: this is not so."
-        raise AssertionError(msg)
 
 
 def _always(reply: Scripted) -> ScriptedChatModel:
@@ -197,7 +191,7 @@ def _costs_the_same_however_long_the_prompt(bench: _Bench) -> None:
     model = _always("True")
     expect_score(bench.score(model, evidence_of(AIMessage("4"), query=long)))
     sent = sum(len(message.text) for prompt in model.calls for message in prompt)
-    _holds(sent <= AFFORDABLE, f"at most {AFFORDABLE} characters are sent, not {sent}")
+    holds(sent <= AFFORDABLE, f"at most {AFFORDABLE} characters are sent, not {sent}")
 
 
 def _tells_what_it_spent(bench: _Bench) -> None:
@@ -206,21 +200,21 @@ def _tells_what_it_spent(bench: _Bench) -> None:
         model = _always(reply)
         score = bench.score(model, evidence_of(AIMessage("4")))
         told, called = len(score.messages), model.call_count
-        _holds(told == called, f"{called} calls were made and {told} are told of")
+        holds(told == called, f"{called} calls were made and {told} are told of")
 
 
 def _stays_out_of_sight(bench: _Bench) -> None:
     """What models are asked about an answer is shown to no user while it goes on."""
     screen = _Screen()
     bench.score(_always("True"), evidence_of(AIMessage("4")), callbacks=[screen])
-    _holds(not screen.shown, "no stream shows a model call of a confidence function")
+    holds(not screen.shown, "no stream shows a model call of a confidence function")
 
 
 def _leaves_the_evidence_alone(bench: _Bench) -> None:
     """The weak answer may be served after it was scored."""
     several = _strange_evidence()
     bench.scores(_always("True"), several)
-    _holds(repr(several) == repr(_strange_evidence()), "the evidence is not changed")
+    holds(repr(several) == repr(_strange_evidence()), "the evidence is not changed")
 
 
 def _both_colours_agree(factory: Factory) -> None:
@@ -228,16 +222,16 @@ def _both_colours_agree(factory: Factory) -> None:
         _Bench(factory, asynchronous=each).scores(_always("80"), _strange_evidence())
         for each in (False, True)
     )
-    _holds(one == other, f"{one} and {other} are equal")
+    holds(one == other, f"{one} and {other} are equal")
 
 
 def _names_itself(factory: Factory) -> None:
     model = _always("True")
     function = factory(model)
-    _holds(function.method.strip(), "the method has a name, for the record")
+    holds(function.method.strip(), "the method has a name, for the record")
     bound = function.bound_to(model)
-    _holds(bound.method == function.method, "the name is the same for every weak model")
-    _holds(bound.needs_logprobs == function.needs_logprobs, "so is what it needs")
+    holds(bound.method == function.method, "the name is the same for every weak model")
+    holds(bound.needs_logprobs == function.needs_logprobs, "so is what it needs")
 
 
 class _Screen(BaseCallbackHandler):

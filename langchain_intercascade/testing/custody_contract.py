@@ -9,7 +9,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from langchain_intercascade._steps import Steps
 from langchain_intercascade.repository.exporting import exporting
@@ -25,11 +25,11 @@ from langchain_intercascade.strategy import (
     Strategy,
     pending_lesson,
 )
+from langchain_intercascade.testing.checks import holds
+from langchain_intercascade.testing.material import Promise
 
 if TYPE_CHECKING:
     from langchain_intercascade.repository.base import StrategyRepository
-
-Promise: TypeAlias = "Callable[[StrategyRepository], Steps[None]]"
 
 OURS: Final = "contract"
 OTHERS: Final = "contract, others"
@@ -37,12 +37,6 @@ CANARY: Final = "xylophone quagmire"
 """Words that stand in no other text, to be looked for where they must not be any more."""
 
 _ADVICE: Final = Advice(title="A title", when_to_use="Always.", steps=("Think.", "Answer."))
-
-
-def _holds(condition: object, promise: str) -> None:
-    if not condition:
-        msg = f"{promise}: this is not so."
-        raise AssertionError(msg)
 
 
 def _made(query: str, *, tenant: str = OURS, source: str = "") -> Strategy:
@@ -57,18 +51,18 @@ def documents_are_swapped_and_stay_with_their_tenant(
     repository: StrategyRepository,
 ) -> Steps[None]:
     """A document beside the strategies is no strategy, and no other tenant's."""
-    _holds((yield from repository.reading_note("floor", tenant=OURS)) is None, "none at first")
+    holds((yield from repository.reading_note("floor", tenant=OURS)) is None, "none at first")
     first = yield from repository.writing_note("floor", {"n": 1}, tenant=OURS, after=None)
     twice = yield from repository.writing_note("floor", {"n": 2}, tenant=OURS, after=None)
-    _holds((first, twice) == (True, False), "a document is made once")
+    holds((first, twice) == (True, False), "a document is made once")
     note = yield from repository.reading_note("floor", tenant=OURS)
-    _holds(note is not None and note.data == {"n": 1}, "it is read back")
+    holds(note is not None and note.data == {"n": 1}, "it is read back")
     news = yield from repository.writing_note("floor", {"n": 3}, tenant=OURS, after=note)
     late = yield from repository.writing_note("floor", {"n": 4}, tenant=OURS, after=note)
-    _holds((news, late) == (True, False), "of two that replace it one succeeds")
-    _holds((yield from repository.reading_note("floor", tenant=OTHERS)) is None, "it has an owner")
+    holds((news, late) == (True, False), "of two that replace it one succeeds")
+    holds((yield from repository.reading_note("floor", tenant=OTHERS)) is None, "it has an owner")
     found = yield from repository.searching("floor", tenant=OURS, k=9, min_similarity=-1.0)
-    _holds(not found, "it is not found as a strategy")
+    holds(not found, "it is not found as a strategy")
 
 
 def a_damaged_strategy_is_skipped_and_counted(repository: StrategyRepository) -> Steps[None]:
@@ -80,8 +74,8 @@ def a_damaged_strategy_is_skipped_and_counted(repository: StrategyRepository) ->
     points[0].payload["advice"] = "no advice"
     yield from repository.loading(points)
     found = yield from repository.searching("apples", tenant=OURS, k=9, min_similarity=-1.0)
-    _holds([hit.strategy.id for hit in found] == [whole.id], "the others are found")
-    _holds(repository.unreadable > 0, "and it is counted")
+    holds([hit.strategy.id for hit in found] == [whole.id], "the others are found")
+    holds(repository.unreadable > 0, "and it is counted")
 
 
 def what_is_done_can_be_undone_once(repository: StrategyRepository) -> Steps[None]:
@@ -93,10 +87,10 @@ def what_is_done_can_be_undone_once(repository: StrategyRepository) -> Steps[Non
         yield from repository.updating(strategy.id, tenant=OURS, change=change)
     yield from repository.updating(strategy.id, tenant=OURS, change=Strategy.undone)
     stored = yield from repository.getting(strategy.id, tenant=OURS)
-    _holds(stored is not None and stored.state is State.ACTIVE, "the suspension is taken back")
-    _holds(stored is not None and stored.support == 2, "the merge before it is not")  # noqa: PLR2004 - the two that were merged
+    holds(stored is not None and stored.state is State.ACTIVE, "the suspension is taken back")
+    holds(stored is not None and stored.support == 2, "the merge before it is not")  # noqa: PLR2004 - the two that were merged
     if stored is not None:
-        _holds(_refuses(stored.undone), "there is nothing left to undo")
+        holds(_refuses(stored.undone), "there is nothing left to undo")
 
 
 def _refuses(call: Callable[[], Any]) -> bool:
@@ -118,13 +112,13 @@ def what_is_forgotten_leaves_no_trace(repository: StrategyRepository) -> Steps[N
     yield from repository.putting(kept_from(late, f"What does the {CANARY} cost?"))
     yield from repository.putting(_made(f"Whose {CANARY} is it?", tenant=OTHERS, source="ines"))
     receipt = yield from forgetting(repository, tenant=OURS, source="ines")
-    _holds(receipt.payload(), "there is a receipt")
+    holds(receipt.payload(), "there is a receipt")
     kept = yield from repository.dumping()
     ours = [point for point in kept if point.payload.get("tenant") == OURS]
-    _holds(CANARY not in json.dumps([point.payload for point in ours]), "no trace is left")
-    _holds((yield from repository.getting(stands.id, tenant=OURS)), "what stood before stays")
+    holds(CANARY not in json.dumps([point.payload for point in ours]), "no trace is left")
+    holds((yield from repository.getting(stands.id, tenant=OURS)), "what stood before stays")
     others = yield from repository.counting(tenant=OTHERS)
-    _holds(others == 1, "other tenants keep theirs")
+    holds(others == 1, "other tenants keep theirs")
 
 
 def what_is_exported_comes_back_on_probation(repository: StrategyRepository) -> Steps[None]:
@@ -139,8 +133,8 @@ def what_is_exported_comes_back_on_probation(repository: StrategyRepository) -> 
         yield from importing(repository, path, tenant=OTHERS)
     back = yield from repository.scanning(tenant=OTHERS)
     states = [each.state for each in back]
-    _holds(states == [State.CANDIDATE], "an imported strategy is on probation")
-    _holds(back[0].advice == strategy.advice, "and says the same")
+    holds(states == [State.CANDIDATE], "an imported strategy is on probation")
+    holds(back[0].advice == strategy.advice, "and says the same")
 
 
 CUSTODY_PROMISES: Final[tuple[Promise, ...]] = (

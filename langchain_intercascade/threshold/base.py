@@ -18,7 +18,7 @@ from langchain_intercascade.label import Label
 from langchain_intercascade.record import Regime
 
 if TYPE_CHECKING:
-    from langchain_intercascade.threshold.file import Binding
+    from langchain_intercascade.threshold.binding import Binding
 
 ALWAYS_DEFER: Final = "always_defer"
 """The threshold that accepts nothing: what calibration says when nothing is safe."""

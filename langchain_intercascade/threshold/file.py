@@ -1,27 +1,19 @@
-"""Thresholds on disk: JSON, versioned, and bound to what they were calibrated with.
-
-A calibrated threshold speaks about one weak model, one confidence function, one set of
-prompts and one state of the repository.  Beside anything else it promises nothing, and
-would be served all the same; so a file names what it belongs to, and reading it beside
-something else is refused with each difference.  What strategies are in use can change
-later: then the answers made with strategies are deferred again, and the record says why.
-"""
+"""Thresholds on disk: JSON, versioned, and bound to what they were calibrated with."""
 
 from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from langchain_intercascade._steps import Fault, Steps, attempt
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.record import Regime
-from langchain_intercascade.threshold.base import ALWAYS_DEFER, Cut, Threshold, as_threshold
+from langchain_intercascade.threshold.base import ALWAYS_DEFER, Threshold, as_threshold
+from langchain_intercascade.threshold.binding import Binding, BoundThreshold
 from langchain_intercascade.threshold.calibrated import CalibratedThreshold
 from langchain_intercascade.threshold.report import ThresholdReport
 
@@ -32,47 +24,6 @@ KIND: Final = "langchain_intercascade.thresholds"
 
 LEVELS_KIND: Final = "langchain_intercascade.levels"
 """What a file says that holds the thresholds of several levels; see `levels`."""
-
-PATIENCE: Final = 60.0
-"""Seconds between two looks at whether the strategies are still those of the calibration."""
-
-Fingerprint: TypeAlias = Callable[[], Steps[str]]
-"""Steps that tell which strategies are in use now."""
-
-
-class Binding(BaseModel):
-    """What a threshold was calibrated with.
-
-    Attributes:
-        weak_model: The weak model's name, with its version if it has one.
-        confidence: The confidence function's method.
-        prompts: Version of the prompts.
-        repository: What tells one state of the repository from another; `None` without one.
-        encoder: The encoder's label; `None` without one.
-
-    What was not there when a threshold was calibrated binds it to nothing.
-
-    Examples:
-        >>> then = Binding(weak_model="small-1", confidence="top2", prompts="3")
-        >>> then.differences(then.model_copy(update={"weak_model": "small-2"}))
-        ["weak model: 'small-1' then, 'small-2' now"]
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    weak_model: str
-    confidence: str
-    prompts: str
-    repository: str | None = None
-    encoder: str | None = None
-
-    def differences(self, now: Binding) -> list[str]:
-        """Return a phrase for each thing that is not as it was."""
-        return [
-            f"{name.replace('_', ' ')}: {then!r} then, {getattr(now, name)!r} now"
-            for name, then in self
-            if then not in (None, getattr(now, name))
-        ]
 
 
 class _File(BaseModel):
@@ -129,103 +80,6 @@ def written_whole(path: str | Path, kind: str, what: Mapping[str, Any]) -> None:
     part.replace(file)
 
 
-class BoundThreshold(CalibratedThreshold):
-    """A calibrated threshold that knows what it belongs to; beside anything else it is refused.
-
-    Until it was told what it serves beside (`check`), it defers everything.
-    """
-
-    def __init__(
-        self,
-        reports: ThresholdReport | Mapping[Regime, ThresholdReport],
-        bound_to: Binding,
-        *,
-        name: str = "The threshold",
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Serve `reports`, beside what `bound_to` says and nothing else.
-
-        Args:
-            reports: One report, or one per regime.
-            bound_to: What they were calibrated with.
-            name: What it is called in messages, such as the file's name.
-            clock: Tells seconds; replaceable for tests.
-
-        Raises:
-            ConfigurationError: There is no report, or one is filed under another regime.
-        """
-        super().__init__(reports)
-        self.bound_to = bound_to
-        self._name, self._clock = name, clock
-        self._checked = False
-        self._fingerprint: Fingerprint | None = None
-        self._next_look = -float("inf")
-        self._changed = ""
-
-    def check(self, here: Binding, fingerprint: Fingerprint | None = None) -> None:
-        """Accept `here` as what it serves beside; the strategies are looked at later.
-
-        Args:
-            here: What there is; its `repository` may be left open if `fingerprint` is given.
-            fingerprint: Tells which strategies are in use.
-
-        Raises:
-            ConfigurationError: It belongs to something else; each difference is named.
-        """
-        known = self.bound_to
-        if fingerprint is not None:
-            known = known.model_copy(update={"repository": None})
-        if differences := known.differences(here):
-            msg = (
-                f"{self._name} was calibrated with something else: {'; '.join(differences)}. Its "
-                "thresholds promise nothing here; calibrate again."
-            )
-            raise ConfigurationError(msg)
-        self._checked, self._fingerprint = True, fingerprint
-
-    def preparing(self) -> Steps[None]:
-        """Look, from time to time, whether the strategies are still the same ones.
-
-        Once they were seen to differ, it stays like that; a look that fails counts as
-        different until the next one.
-        """
-        then = self.bound_to.repository
-        # The repository is asked only if a promise hangs on the answer.
-        if self._fingerprint is None or then is None or "augmented" not in self.reports:
-            return
-        if self._clock() < self._next_look:
-            return
-        self._next_look = self._clock() + PATIENCE
-        now = yield from attempt(self._fingerprint())
-        if isinstance(now, Fault):
-            self._changed = f"nobody can tell which strategies are in use ({now})"
-        elif now != then:
-            self._changed = f"calibrated with {then}, and now there are {now}"
-            self._fingerprint = None
-        else:
-            self._changed = ""
-
-    def cut(self, regime: Regime) -> Cut:
-        """Return the regime's calibrated cut; `ALWAYS_DEFER` where it promises nothing."""
-        if not self._checked:
-            return Cut(ALWAYS_DEFER, "calibrated, but not checked against the cascade it is in")
-        if regime == "augmented" and self._changed:
-            return Cut(ALWAYS_DEFER, self._changed)
-        return super().cut(regime)
-
-    def words(self) -> list[str]:
-        """Return sentences for people, about the promises that hold now."""
-        told = [
-            sentence
-            for regime, report in self.reports.items()
-            if not (regime == "augmented" and self._changed)
-            for sentence in report.words()
-        ]
-        if not self._changed:
-            return told
-        return [*told, f"Every augmented answer is deferred ({self._changed}). Calibrate again."]
-
-
 def threshold_of(given: Threshold | float | str | Path) -> Threshold:
     """Return `given` as a threshold: one, a number, `ALWAYS_DEFER`, or the path of a file.
 
@@ -237,7 +91,7 @@ def threshold_of(given: Threshold | float | str | Path) -> Threshold:
         0.8
         >>> threshold_of("absent.json")
         Traceback (most recent call last):
-        langchain_intercascade.errors.ConfigurationError: absent.json cannot be read (No such...).
+        langchain_intercascade.errors.ConfigurationError: absent.json cannot be read (No such ...
     """
     if isinstance(given, str | Path) and given != ALWAYS_DEFER:
         return load_thresholds(given)
@@ -290,13 +144,17 @@ def read_thresholds(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        msg = f"{file} cannot be read ({error.strerror or type(error).__name__})."
+        why = error.strerror or type(error).__name__
+        msg = f"{file} cannot be read ({why}). `intercascade calibrate` writes such a file."
         raise ConfigurationError(msg) from error
     except (ValueError, RecursionError) as error:
         msg = f"{file.name} is damaged: it is not JSON. Calibrate again or restore the file."
         raise ConfigurationError(msg) from error
     if not isinstance(found, dict) or found.get("kind") not in (KIND, LEVELS_KIND):
-        msg = f"{file.name} is no threshold file: it does not say that its kind is {KIND!r}."
+        msg = (
+            f"{file.name} is no threshold file: it does not say that its kind is {KIND!r}. Name "
+            "one that `intercascade calibrate` or `save_thresholds` has written."
+        )
         raise ConfigurationError(msg)
     return found
 

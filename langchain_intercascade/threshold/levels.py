@@ -12,10 +12,9 @@ from typing import Any
 
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.record import Regime
+from langchain_intercascade.threshold.binding import Binding, BoundThreshold
 from langchain_intercascade.threshold.file import (
     LEVELS_KIND,
-    Binding,
-    BoundThreshold,
     content_of,
     read_thresholds,
     threshold_in,

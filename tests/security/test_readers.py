@@ -14,7 +14,7 @@ from benchmarks.fuzz import fuzzed, main
 from benchmarks.fuzz_inputs import DEEP
 from benchmarks.fuzz_targets import ADVICE, TARGETS, Target, written
 from langchain_intercascade.errors import LessonRejectedError
-from langchain_intercascade.nodes.distill_strategy import LONGEST_REPLY, parse_advice
+from langchain_intercascade.nodes.distiller import LONGEST_REPLY, parse_advice
 from langchain_intercascade.repository.admission import check_secrets
 
 EXAMPLES: Final = 15

@@ -23,10 +23,9 @@ from langchain_intercascade.agreement import (
     FirstToTell,
     JudgeAgreement,
     as_agreement,
-    conclusion,
-    same_answer,
     truth,
 )
+from langchain_intercascade.conclusion import conclusion, same_answer
 from langchain_intercascade.equipment import STRUCTURED, Structured, misfit
 from langchain_intercascade.testing import Reply, ScriptedChatModel
 from tests.conftest import Colour

@@ -103,6 +103,13 @@ def test_no_content_is_logged(host: Host, caplog: pytest.LogCaptureFixture) -> N
         "run_answered",
         "run_failed",
     } <= events
+    opened = {
+        each.__dict__["breaker"]: each.__dict__["error"]
+        for each in told
+        if each.__dict__["event"] == "breaker_opened"
+    }
+
+    assert {"weak model": "ConnectionError", "repository": "RuntimeError"} == opened
     assert CANARY not in repr([vars(each) for each in told])
     assert all(each.exc_info is None for each in told)
 

@@ -15,19 +15,37 @@ from genai_prices import Usage, calc_price
 from genai_prices.data_snapshot import get_snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from langchain_core.embeddings import Embeddings
 from langchain_core.messages import AIMessage, HumanMessage, message_to_dict
 from langchain_core.messages.ai import UsageMetadata
 
-from langchain_intercascade import Evidence, HashingEmbeddings
+from langchain_intercascade import Evidence, HashingEmbeddings, _seal
 from langchain_intercascade._seal import sealed, unsealed
-from langchain_intercascade.confidence.logprobs import logprob_of, read_logprobs
+from langchain_intercascade._steps import run
+from langchain_intercascade.confidence.token_logprobs import logprob_of, read_logprobs
 from langchain_intercascade.costs.table import TablePrice, _rates
-from langchain_intercascade.repository.embeddings import PROBE
+from langchain_intercascade.errors import LessonRejectedError
+from langchain_intercascade.repository._recent import Recent
+from langchain_intercascade.repository.admission import check_leaks
+from langchain_intercascade.repository.embeddings import PROBE, Encoder
 from langchain_intercascade.repository.ranking import chosen
 from langchain_intercascade.state import CascadeState
-from langchain_intercascade.strategy import Strategy
+from langchain_intercascade.strategy import Advice, Lesson, Strategy
 from tests.arbitrary import ANY_NUMBER
 from tests.hits import hit
+
+
+class OneVector(Embeddings):
+    """Encodes everything as one vector."""
+
+    def __init__(self, vector: list[float]) -> None:
+        self._vector = vector
+
+    def embed_query(self, text: str) -> list[float]:  # noqa: ARG002 - in the contract
+        return list(self._vector)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [list(self._vector) for _ in texts]
 
 
 @pytest.mark.parametrize("tokens", [(0, 0), (1, 1), (1_234_567, 89), (7, 999_999)])
@@ -81,6 +99,23 @@ def test_a_state_that_an_earlier_version_sealed_is_opened() -> None:
     assert "four" == opened["message"].text
 
 
+@pytest.mark.parametrize("words", [1, 5000], ids=["short", "long"])
+def test_what_was_sealed_here_is_opened_as_another_process_reads_it(
+    words: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "four or five, " * words
+    tried = {"message": AIMessage(text, id="a"), "reason": None, "detail": "\ud800"}
+    state = cast("CascadeState", {"messages": [], **sealed({"attempt": tried})})
+    here: Any = unsealed(state)["attempt"]
+    here["reason"] = "changed by whoever opened it"
+    again: Any = unsealed(state)["attempt"]
+    monkeypatch.setattr(_seal, "_SEALED_HERE", Recent(room=1))
+    elsewhere: Any = unsealed(state)["attempt"]
+
+    assert tried == again == elsewhere
+    assert "four" not in str(state)
+
+
 def test_the_built_in_encoder_gives_the_vectors_that_are_stored_already() -> None:
     """Another vector for the probe text would lock everybody out of their repositories."""
     texts = (PROBE, "x" * 200 + " ünïcode 漢字 %%% 12.5 a a a", "")
@@ -88,6 +123,30 @@ def test_the_built_in_encoder_gives_the_vectors_that_are_stored_already() -> Non
     rounded = json.dumps([[round(x, 9) for x in vector] for vector in vectors])
 
     assert "15d1bf8e2c065f87" == blake2b(rounded.encode(), digest_size=8).hexdigest()
+
+
+def test_advice_that_was_held_against_one_source_is_held_against_the_next_too() -> None:
+    """What was found out a moment ago counts for the same texts only."""
+    source, other = ("How many apples?", "There are 8128."), ("How many pears?", "There are 4096.")
+    advice = Advice(title="Sums", when_to_use="Adding.", steps=("Add up to 8128.",))
+    candidates = [
+        hit("a", 0.9).strategy.changed(advice=advice, lesson=Lesson(query=query, answer=answer))
+        for query, answer in (other, source, other)
+    ]
+    check_leaks(candidates[0])
+    with pytest.raises(LessonRejectedError):
+        check_leaks(candidates[1])
+    with pytest.raises(LessonRejectedError):
+        check_leaks(candidates[1])
+    check_leaks(candidates[2])
+
+
+@given(st.floats(min_value=-1e-9, max_value=1e-9))
+def test_a_vector_of_length_one_is_taken_as_it_is_and_any_other_made_one(more: float) -> None:
+    vector = [x * (1.0 + more) for x in HashingEmbeddings().embed_query("Two trains")]
+    encoder = Encoder(OneVector(vector))
+
+    assert abs(math.hypot(*run(encoder.encoding("any text"))) - 1.0) < 1e-12
 
 
 def test_why_something_is_not_shown_is_worked_out_only_when_asked() -> None:

@@ -25,7 +25,7 @@ from langchain_intercascade import (
     TenantError,
 )
 from langchain_intercascade.equipment import misfit
-from langchain_intercascade.nodes.distill_strategy import parse_advice
+from langchain_intercascade.nodes.distiller import parse_advice
 from langchain_intercascade.nodes.weak_generate import strategies_block
 from langchain_intercascade.reply import flaw
 from langchain_intercascade.repository.admission import check_leaks
@@ -77,7 +77,7 @@ def test_a_newer_strategy_is_refused_and_not_guessed_at() -> None:
     payload = candidate("q", "a", "Do it.").payload() | {"schema_version": 99}
     with pytest.raises(RepositoryCorruptError, match="Upgrade"):
         Strategy.from_payload(payload)
-    with pytest.raises(RepositoryCorruptError, match="not a strategy"):
+    with pytest.raises(RepositoryCorruptError, match="cannot be read as a strategy"):
         Strategy.from_payload({"id": "x"})
 
 

@@ -42,7 +42,7 @@ def review_strategies(
     by: ByOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Go through the strategies that wait for a person: candidates and suspended ones.
+    """Go through what waits for a person: candidates, suspended ones.
 
     \b
       intercascade strategies review --path ./strategies
@@ -78,7 +78,7 @@ def promote_strategy(
     by: ByOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Put a copy without queries into a shared pool, where it waits for review.
+    """Put a copy without queries into a pool, to be reviewed there.
 
     \b
       intercascade strategies promote 1f2e3d4c --to shared --path ./strategies
@@ -156,7 +156,7 @@ def undo_change(
     tenant: TenantOption = "default",
     json: JsonOption = False,
 ) -> None:
-    """Take back the last change of a strategy; what was counted since is kept.
+    """Take back the last change; what was counted since is kept.
 
     \b
       intercascade strategies undo 1f2e3d4c --path ./strategies
@@ -207,7 +207,8 @@ def _change(
     if changed is None:
         said = f"Strategy {strategy.id} was not {done}: it is {strategy.state.value} already."
         raise ConfigurationError(said)
-    _report(changed, f"{changed.id} is {changed.state.value} now ({done}).", json)
+    how = "" if done == changed.state.value else f" ({done})"
+    _report(changed, f"{changed.id} is {changed.state.value} now{how}.", json)
 
 
 def _report(strategy: Strategy, said: str, json: bool) -> None:  # noqa: FBT001 - as typed

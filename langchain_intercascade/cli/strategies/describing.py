@@ -99,9 +99,12 @@ def _learned(strategy: Strategy) -> Iterator[tuple[str, str]]:
 
 
 def _proved(strategy: Strategy) -> Iterator[tuple[str, str]]:
-    paid = {True: "has paid off", False: "has not paid off yet", None: "nobody knows its cost"}
-    net = dollars_signed(net_benefit(strategy))
-    yield "cost", f"{dollars(strategy.cost)}, net {net}: {paid[has_paid_off(strategy)]}"
+    paid = {True: "has paid off", False: "has not paid off yet"}
+    if (done := has_paid_off(strategy)) is None:
+        yield "cost", "unknown, and so is whether it has paid off"
+    else:
+        net = dollars_signed(net_benefit(strategy))
+        yield "cost", f"{dollars(strategy.cost)}, net {net}: {paid[done]}"
     replays = strategy.replays
     if replays.source is not None or replays.passed or replays.failed:
         own = {True: "solved", False: "not solved", None: "not tried"}[replays.source]

@@ -67,9 +67,10 @@ def forget_strategies(
     tenant: TenantOption = "default",
     json: JsonOption = False,
 ) -> None:
-    """Erase for good what was learned from a source or a query, wherever it went.
+    """Erase for good what was learned from a source or a query.
 
-    The receipt says what was removed, and where else something may be left.
+    It is looked for wherever it went. The receipt says what was removed, and where else
+    something may be left.
 
     \b
       intercascade strategies forget --source user-7 --dry-run --path ./strategies
@@ -116,7 +117,9 @@ def sweep_strategies(
     tenant: TenantOption = "default",
     json: JsonOption = False,
 ) -> None:
-    """Archive what is over, stale or superfluous; of too many, those with the least to show.
+    """Archive what is over or stale, and what is too many.
+
+    Of too many, those go that have the least to show.
 
     \b
       intercascade strategies sweep --max-active 5000 --path ./strategies
@@ -166,7 +169,7 @@ def reembed_strategies(
     ] = HASHING,
     json: JsonOption = False,
 ) -> None:
-    """Copy a repository, all tenants of it, into a new one that has another encoder.
+    """Copy a repository, all tenants, to one with another encoder.
 
     The old one is only read. If it is broken off, the same command goes on with it.
 

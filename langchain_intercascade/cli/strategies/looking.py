@@ -66,7 +66,7 @@ def show_strategy(
     tenant: TenantOption = "default",
     json: JsonOption = False,
 ) -> None:
-    """Show one strategy in full: what it advises, where it comes from, what it did.
+    """Show one strategy in full: its advice, its origin, what it did.
 
     \b
       intercascade strategies show 1f2e3d4c --path ./strategies
@@ -116,7 +116,7 @@ def explain_query(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Say which strategies the weak model would be shown for a query, and why not the others.
+    """Say what the weak model would be shown for a query, and why.
 
     \b
       intercascade strategies explain "How far apart are the trains?" --path ./strategies
@@ -135,7 +135,8 @@ def explain_query(
         table.add_row(one.id[:8], f"{each.hit.similarity:.2f}", outcome, title, each.why)
     if choice.considered:
         out().print(table)
-    err().print(f"{choice.reason} {_floor_in_words(least)}", soft_wrap=True)
+    origin = "no other was measured yet" if floor is None else "as you said"
+    err().print(f"{choice.reason} {_floor_in_words(least, origin)}", soft_wrap=True)
 
 
 @at_a_repository
@@ -150,7 +151,9 @@ def measure_floor(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Measure, but keep the old.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Measure from the repository itself how near is near enough, and use that from now on.
+    """Measure how near is near enough, and use that from now on.
+
+    It is measured from the strategies of the tenant themselves.
 
     \b
       intercascade strategies floor --path ./strategies
@@ -245,10 +248,11 @@ def _told(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "place", f"{found['location']} ({found['engine']})"
 
 
-def _floor_in_words(floor: Floor) -> str:
+def _floor_in_words(floor: Floor, origin: str = "") -> str:
+    """Return the figures of a floor and where it comes from: `origin`, if it was not measured."""
     said = f"The floor is {floor.similarity:.2f}"
     if floor.margin:
         said += f", or {floor.least:.2f} for one that leads by {floor.margin:.2f}"
     if not floor.made_at:
-        return f"{said}; somebody chose it."
+        return f"{said}; {origin}."
     return f"{said}; measured on {floor.made_at[:10]} with {floor.sample_size} strategies."

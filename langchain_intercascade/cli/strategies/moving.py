@@ -125,7 +125,9 @@ def import_strategies(
     tenant: TenantOption = "default",
     json: JsonOption = False,
 ) -> None:
-    """Take strategies from a file; they are on probation until they have proved themselves here.
+    """Take strategies from a file; here they are on probation.
+
+    They are used when they have proved themselves or somebody approves them; with --trust, at once.
 
     \b
       intercascade strategies import sums.jsonl --path ./strategies

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,12 +17,14 @@ from langchain_intercascade import EdgeRepository
 from langchain_intercascade.cli.doctor import doctor
 from langchain_intercascade.cli.doctor_surroundings import look_at_versions
 from langchain_intercascade.confidence.logprobs import LogprobConfidence
+from langchain_intercascade.config.template import write_template
 from langchain_intercascade.prompts import VERSION
 from langchain_intercascade.repository.embeddings import HashingEmbeddings
 from langchain_intercascade.strategy import Lesson
 from langchain_intercascade.testing import Fault, StubServer
+from langchain_intercascade.threshold.binding import Binding
 from langchain_intercascade.threshold.calibrate import calibrate_threshold
-from langchain_intercascade.threshold.file import Binding, save_thresholds
+from langchain_intercascade.threshold.file import save_thresholds
 from tests.lessons import learned, lesson
 from tests.qdrant_server import Database, _Handler, http_server
 
@@ -241,7 +244,7 @@ def test_a_repository_may_be_looked_at_on_its_own() -> None:
     assert "only the repository is looked at" in said(found, "models", "warning")
     assert "tenant acme: 2 pending, 1 active" in said(found, "strategies", "ok")
     assert "tenant default: none yet" in said(found, "strategies", "ok")
-    assert "1 lessons wait" in said(found, "lessons", "ok")
+    assert "waiting: 1" in said(found, "lessons", "ok")
     assert "1 x the distiller timed out" in said(found, "lessons", "warning")
 
 
@@ -341,6 +344,17 @@ def test_mistakes_in_the_configuration_are_findings() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_file_that_was_not_named_is_pointed_to() -> None:
+    """It is not read unasked, and whoever has just written it may think that it is."""
+    write_template(Path("intercascade.toml"))
+
+    code, found = visit("--no-calls")
+
+    assert 2 == code
+    assert "doctor --config intercascade.toml" in said(found, "configuration", "problem")
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_variable_that_nobody_reads_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only one that looks like one that is read: others may be somebody else's."""
     monkeypatch.setenv(NOT_READ, "0.5")
@@ -350,6 +364,19 @@ def test_a_variable_that_nobody_reads_is_found(monkeypatch: pytest.MonkeyPatch) 
     assert f"{NOT_READ} is set" in said(found, "environment", "warning")
     assert "Did you mean INTERCASCADE_THRESHOLD?" in said(found, "environment", "warning")
     assert "SERVICE" not in said(found, "environment", "warning")
+
+
+@pytest.mark.usefixtures("folder", "provider")
+def test_telemetry_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before somebody finds out by a cascade that does not start."""
+    config('telemetry = "opentelemetry"')
+    well = visit("--config", "ic.toml", "--no-calls")[1]
+    monkeypatch.setitem(sys.modules, "langchain_intercascade.telemetry.otel", None)
+    code, bare = visit("--config", "ic.toml", "--no-calls")
+
+    assert "OpenTelemetry" in said(well, "telemetry", "ok")
+    assert 2 == code
+    assert "pip install 'langchain-intercascade[otel]'" in said(bare, "telemetry", "problem")
 
 
 @pytest.mark.usefixtures("folder", "provider")

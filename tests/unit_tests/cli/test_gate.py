@@ -16,8 +16,9 @@ from langchain_intercascade.cli.app import app
 from langchain_intercascade.label import Label
 from langchain_intercascade.learning.pledge import Pledge
 from langchain_intercascade.learning.promise import Promise
+from langchain_intercascade.threshold.binding import Binding
 from langchain_intercascade.threshold.calibrate import calibrate_threshold
-from langchain_intercascade.threshold.file import Binding, save_thresholds
+from langchain_intercascade.threshold.file import save_thresholds
 
 Cli: TypeAlias = Callable[..., Any]
 EXPLAIN = ("gate", "explain")

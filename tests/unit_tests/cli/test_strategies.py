@@ -101,7 +101,10 @@ def test_every_command_shows_how_it_is_used(cli: Cli, command: str) -> None:
 
     assert 0 == result.exit_code
     assert f"    intercascade strategies {command} " in result.stdout
-    assert f"  {command} " in cli("--help").stdout
+    listed = re.search(rf"^  {command} .*$", cli("--help").stdout, re.MULTILINE)
+    assert listed is not None
+    assert listed[0].endswith(".")
+    assert len(listed[0]) <= 76, "cut off on a terminal of 80: its first sentence is too long"
 
 
 # Looking.
@@ -125,7 +128,9 @@ def test_one_is_shown_with_all_that_is_known_of_it(cli: Cli, folder: Path) -> No
         "8 labels, shown 9 times, saved $1.50",
     ):
         assert part in re.sub(r"\s+", " ", shown)
-    assert "suspended: harmful" in cli("show", OUT.id, "--path", folder).stdout
+    other = cli("show", OUT.id, "--path", folder).stdout
+    assert "suspended: harmful" in other
+    assert "unknown, and so is whether it has paid off" in other
 
 
 def test_an_id_that_is_whole_and_wrong_is_explained(cli: Cli, folder: Path) -> None:
@@ -166,8 +171,9 @@ def test_a_choice_is_explained(cli: Cli, folder: Path) -> None:
 
     assert [ONE.id] == shown["shown"]
     assert "chosen" in cli(*words).stdout
-    assert "The floor is 0.30" in cli(*words).stderr
+    assert "The floor is 0.30; no other was measured yet." in cli(*words).stderr
     assert 0 == refused.exit_code
+    assert "The floor is 1.00; as you said." in refused.stderr
     assert [] == json.loads(cli("explain", "Zyx wvu", "--path", folder, "--json").stdout)["shown"]
 
 
@@ -199,7 +205,8 @@ def test_a_floor_is_measured_and_kept(cli: Cli, tmp_path: Path) -> None:
 def test_states_are_changed_by_a_person(cli: Cli, folder: Path) -> None:
     """Each change is in the history, with its reason, and can be undone."""
     place = ("--path", folder)
-    assert 0 == cli("suspend", ONE.id[:8], "--why", "out of date", *place).exit_code
+    told = cli("suspend", ONE.id[:8], "--why", "out of date", *place)
+    assert told.stderr.endswith(" is suspended now.\n")
     done = get(folder, ONE)
     assert done is not None
     assert (State.SUSPENDED, "out of date") == (done.state, done.reason)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 
 from langchain_intercascade import ConfigurationError, Evidence, LogprobConfidence, Score
-from langchain_intercascade.confidence.logprobs import read_logprobs, without_logprobs
+from langchain_intercascade.confidence.token_logprobs import read_logprobs, without_logprobs
 from tests.arbitrary import SHAPES, answers
 from tests.conftest import Colour
 from tests.packs import mmlu

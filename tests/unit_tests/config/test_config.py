@@ -24,7 +24,7 @@ from langchain_intercascade.config.tables import (
     Timeouts,
 )
 from langchain_intercascade.config.template import template, write_template
-from langchain_intercascade.parts import Options
+from langchain_intercascade.options import Options
 from langchain_intercascade.record import RECORD_KEY
 from langchain_intercascade.studio import graph_from
 

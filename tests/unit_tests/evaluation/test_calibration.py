@@ -13,6 +13,7 @@ import pytest
 from langchain_intercascade import EdgeRepository
 from langchain_intercascade._steps import Steps, arun, either, run
 from langchain_intercascade.agreement import AnswerAgreement
+from langchain_intercascade.assembly import build_parts
 from langchain_intercascade.costs import Prices
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.evaluation.calibration import (
@@ -24,7 +25,6 @@ from langchain_intercascade.evaluation.calibration import (
 from langchain_intercascade.evaluation.progress import Finished, Progress
 from langchain_intercascade.evaluation.questions import LabelledQuestion
 from langchain_intercascade.evaluation.trial import Failed, Trial
-from langchain_intercascade.parts import build_parts
 from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.strategy import Advice
 from langchain_intercascade.testing import PRICES, Reply, ScriptedChatModel, SimulatedWeak

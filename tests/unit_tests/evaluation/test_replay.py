@@ -23,7 +23,7 @@ from langchain_intercascade.evaluation.replay import (
     transfer_replay,
 )
 from langchain_intercascade.evaluation.stand_ins import stand_in_advice, stand_in_distiller
-from langchain_intercascade.nodes.distill_strategy import distill_prompt, parse_advice
+from langchain_intercascade.nodes.distiller import distill_prompt, parse_advice
 from langchain_intercascade.nodes.weak_generate import with_strategies
 from langchain_intercascade.repository.admission import check_leaks
 from langchain_intercascade.strategy import Lesson, Origin, pending_lesson

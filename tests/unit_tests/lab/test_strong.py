@@ -11,7 +11,7 @@ from langchain_intercascade.lab import LabStrong, grade, problems
 from langchain_intercascade.lab.rules import Rule, Step, step
 from langchain_intercascade.lab.stream import LabProblem, family_named
 from langchain_intercascade.lab.strong import advice
-from langchain_intercascade.nodes.distill_strategy import parse_advice
+from langchain_intercascade.nodes.distiller import parse_advice
 from langchain_intercascade.repository.dedup import SAME_WORDS
 from langchain_intercascade.repository.lexical import overlap
 from langchain_intercascade.strategy import Advice

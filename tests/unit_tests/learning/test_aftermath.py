@@ -422,6 +422,18 @@ def test_what_a_wrong_strong_answer_taught_is_retracted(
     assert all(each.advice == ADD for each in right)
 
 
+def test_what_may_have_been_right_is_not_retracted(chat: Host) -> None:
+    """The caller's answer is another text, and nobody can tell whether it says another thing."""
+    with school(agreement=lambda *_: None) as cascade:
+        _, record = chat.ask(cascade, pears(2, 3))
+        told(chat, cascade, record, answer="as many as there are")
+        assert cascade.flush(timeout=20)
+        learned, *_ = stored(cascade)
+
+    assert learned.id == record["lesson"]["id"]
+    assert learned.state is State.ACTIVE
+
+
 def told_by(prompt: str) -> Any:
     """What a teacher makes of a wrong solution, and of the right one."""
     return TAKE if "-1" in prompt else ADD

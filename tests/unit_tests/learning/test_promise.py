@@ -11,6 +11,7 @@ import pytest
 
 from langchain_intercascade import EdgeRepository
 from langchain_intercascade._steps import Steps, arun, run
+from langchain_intercascade.assembly import build_parts
 from langchain_intercascade.errors import (
     ConfigurationError,
     RepositoryCorruptError,
@@ -20,7 +21,6 @@ from langchain_intercascade.label import Label
 from langchain_intercascade.learning.label_log import CHUNK, Entry, LabelLog
 from langchain_intercascade.learning.pledge import Pledge, giving, reading_pledges
 from langchain_intercascade.learning.promise import PATIENCE, Promise
-from langchain_intercascade.parts import build_parts
 from langchain_intercascade.testing import Reply
 from langchain_intercascade.threshold.base import ALWAYS_DEFER
 from tests.cascades import SURE, UNSURE, Host, cascade_of, strong_model, weak_model

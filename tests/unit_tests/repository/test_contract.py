@@ -27,7 +27,8 @@ from langchain_intercascade.repository.operations import (
     Write,
 )
 from langchain_intercascade.repository.qdrant import QdrantRepository
-from langchain_intercascade.testing.repository_contract import Factory, check_repository
+from langchain_intercascade.testing.material import Factory
+from langchain_intercascade.testing.repository_contract import check_repository
 from tests.qdrant_server import qdrant_server
 
 QDRANT_URL = os.environ.get("QDRANT_URL")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
+import os
 import random
 import shutil
 import subprocess
@@ -27,8 +29,9 @@ from langchain_intercascade.errors import (
     RepositoryError,
     RepositoryLockedError,
 )
+from langchain_intercascade.repository._edge_errors import calling
 from langchain_intercascade.repository._edge_folder import fill
-from langchain_intercascade.repository.edge import EdgeRepository, _calling
+from langchain_intercascade.repository.edge import EdgeRepository
 from langchain_intercascade.repository.embeddings import HashingEmbeddings
 from langchain_intercascade.strategy import (
     Advice,
@@ -377,7 +380,28 @@ def test_what_is_not_an_error_passes(error: type[BaseException]) -> None:
         raise error
 
     with pytest.raises(error):
-        _calling("somewhere", interrupted)
+        calling("somewhere", interrupted)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "secret"),
+        RuntimeError(f"Service error: secret (os error {errno.ENOSPC})"),
+    ],
+)
+def test_a_full_disk_is_called_so(error: Exception) -> None:
+    """By the system's own words, not by the engine's, which may quote what is stored."""
+
+    def full() -> None:
+        raise error
+
+    with pytest.raises(RepositoryError) as caught:
+        calling("somewhere", full, otherwise=RepositoryCorruptError)
+
+    assert RepositoryError is caught.type
+    assert os.strerror(errno.ENOSPC) in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_messages_do_not_quote_what_is_stored(folder: Path, colour: Colour) -> None:

@@ -22,7 +22,7 @@ from langchain_intercascade.repository.ranking import (
     fetch_size,
     tokens_of,
 )
-from langchain_intercascade.strategy import Kind
+from langchain_intercascade.strategy import Kind, Strategy
 from tests.hits import hit
 
 # A busy machine is not a failure.
@@ -262,6 +262,19 @@ def test_a_useful_strategy_overtakes_a_slightly_nearer_one() -> None:
     assert ["a", "b"] == names(chosen(hits, k=2))
     assert ["b", "a"] == names(chosen(hits, k=2, usefulness={"b": 0.9}))
     assert ["b", "a"] == names(chosen(hits, k=2, usefulness={"a": 0.1}))
+
+
+def test_how_useful_a_strategy_is_is_worked_out_only_for_those_that_are_near_enough() -> None:
+    asked: list[str] = []
+
+    def usefulness(strategy: Strategy) -> float:
+        asked.append(strategy.id)
+        return 0.9 if strategy.id == "b" else 0.5
+
+    hits = [hit("a", 0.9), hit("b", 0.88), hit("far", 0.3)]
+
+    assert ["b", "a"] == names(chosen(hits, k=2, usefulness=usefulness))
+    assert {"a", "b"} == set(asked)
 
 
 def test_usefulness_never_makes_up_for_a_real_distance() -> None:

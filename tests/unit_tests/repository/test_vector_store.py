@@ -29,7 +29,8 @@ from langchain_intercascade.repository.embeddings import HashingEmbeddings
 from langchain_intercascade.repository.operations import Scope
 from langchain_intercascade.repository.points import META_ID, Hit, point_id
 from langchain_intercascade.strategy import Advice, Lesson, Origin, Strategy, pending_lesson
-from langchain_intercascade.testing.repository_contract import Factory, check_repository
+from langchain_intercascade.testing.material import Factory
+from langchain_intercascade.testing.repository_contract import check_repository
 from tests.cascades import QUERY, SIBLING, Host, cascade_of, weak_model
 from tests.conftest import Colour
 

@@ -17,7 +17,7 @@ from langchain_intercascade._steps import run
 from langchain_intercascade.confidence.base import Evidence
 from langchain_intercascade.confidence.logprobs import LogprobConfidence
 from langchain_intercascade.costs import Prices
-from langchain_intercascade.nodes.distill_strategy import asking
+from langchain_intercascade.nodes.distiller import asking
 from langchain_intercascade.nodes.weak_generate import with_strategies
 from langchain_intercascade.repository.admission import check_leaks
 from langchain_intercascade.strategy import Advice, Lesson, Origin, State, Strategy, pending_lesson

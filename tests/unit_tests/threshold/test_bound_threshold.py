@@ -17,15 +17,9 @@ from langchain_intercascade.repository.fingerprint import fingerprinting
 from langchain_intercascade.strategy import State
 from langchain_intercascade.testing import SimulatedStrong, SimulatedWeak
 from langchain_intercascade.threshold.base import ALWAYS_DEFER, FixedThreshold
+from langchain_intercascade.threshold.binding import PATIENCE, Binding, BoundThreshold
 from langchain_intercascade.threshold.calibrate import calibrate_regimes, calibrate_threshold
-from langchain_intercascade.threshold.file import (
-    PATIENCE,
-    Binding,
-    BoundThreshold,
-    load_thresholds,
-    save_thresholds,
-    threshold_of,
-)
+from langchain_intercascade.threshold.file import load_thresholds, save_thresholds, threshold_of
 from tests.unit_tests.repository.stock import ADVICE, fill, strategy
 
 ANSWERS = ([0.9] * 60, [True] * 60)

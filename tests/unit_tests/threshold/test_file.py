@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.threshold.binding import Binding
 from langchain_intercascade.threshold.calibrate import calibrate_regimes, calibrate_threshold
-from langchain_intercascade.threshold.file import Binding, load_thresholds, save_thresholds
+from langchain_intercascade.threshold.file import load_thresholds, save_thresholds
 
 HERE = Binding(
     weak_model="small-1",

@@ -10,8 +10,9 @@ import pytest
 
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.threshold.base import FixedThreshold
+from langchain_intercascade.threshold.binding import Binding
 from langchain_intercascade.threshold.calibrate import calibrate_regimes
-from langchain_intercascade.threshold.file import Binding, load_thresholds, save_thresholds
+from langchain_intercascade.threshold.file import load_thresholds, save_thresholds
 from langchain_intercascade.threshold.levels import load_levels, save_levels, thresholds_of
 
 FIRST = calibrate_regimes({"plain": ([0.9] * 60, [True] * 60)}, target_risk=0.1, levels=2)
