@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from langchain_intercascade.strategy import Tally
 
-CREDIT: Final = (0.2, 0.135)
+CREDIT: Final = (0.2, 0.115)
 """Effect that a strategy is expected to have before anything is known of it: mean and deviation.
 
 The mean is what was recorded of worked examples and memories on two dozen families of problems
@@ -79,7 +79,7 @@ def prospect(found: Effect) -> Effect:
     Both are taken for normal, and weigh by how sure they are.
 
     Examples:
-        >>> round(prospect(Effect(0.0, 0.135)).mean, 2)
+        >>> round(prospect(Effect(0.0, 0.115)).mean, 2)
         0.1
     """
     mean, deviation = CREDIT
