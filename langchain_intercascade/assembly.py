@@ -5,10 +5,8 @@ Both hosts, the graph and the chat model, run the same `Parts`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack, cast
 
 from langchain_intercascade._steps import Steps, nothing
 from langchain_intercascade.agreement import (
@@ -22,18 +20,14 @@ from langchain_intercascade.confidence.custom import as_confidence
 from langchain_intercascade.costs import (
     BUNDLED,
     Accounts,
-    Allowance,
     AlwaysStrong,
-    Budget,
     Prices,
     StrongEstimate,
     accounts_of,
-    check_priced,
-    metered,
-    provider_of,
 )
 from langchain_intercascade.errors import ConfigurationError
-from langchain_intercascade.learning.admission import Admission, AdmissionPolicy, Verifier
+from langchain_intercascade.ground import Ground, accounts_on, temporary_repository
+from langchain_intercascade.learning.admission import Admission
 from langchain_intercascade.learning.aftermath import Aftermath
 from langchain_intercascade.learning.books import Books
 from langchain_intercascade.learning.canaries import Canaries
@@ -42,7 +36,7 @@ from langchain_intercascade.learning.leases import next_number, owner_name
 from langchain_intercascade.learning.pledge import Pledge
 from langchain_intercascade.learning.promise import Promise
 from langchain_intercascade.learning.upkeep import Upkeep
-from langchain_intercascade.models import Model, as_model, name_of, prepared_weak, terminal
+from langchain_intercascade.models import Model, as_model, prepared_weak, terminal
 from langchain_intercascade.nodes.accounting import accounted, thrifty, within_budget
 from langchain_intercascade.nodes.advising import advising
 from langchain_intercascade.nodes.afterwards import (
@@ -55,17 +49,14 @@ from langchain_intercascade.nodes.afterwards import (
 )
 from langchain_intercascade.nodes.confidence_gate import ToolCallPolicy, confidence_gate
 from langchain_intercascade.nodes.distill_strategy import Distilling, distill_strategy
-from langchain_intercascade.nodes.retrieve_strategies import (
-    QueryFrom,
-    last_human_text,
-    retrieve_strategies,
-)
+from langchain_intercascade.nodes.retrieve_strategies import last_human_text, retrieve_strategies
 from langchain_intercascade.nodes.store import Storing, store
-from langchain_intercascade.nodes.strong_generate import OnStrongError, strong_generate
+from langchain_intercascade.nodes.strong_generate import strong_generate
 from langchain_intercascade.nodes.weak_generate import weak_generate
 from langchain_intercascade.options import (
-    DEFAULT_ADMISSION,
     DEFAULT_THRESHOLD,
+    Options,
+    Settings,
     checked_cap,
     checked_floor,
     checked_k,
@@ -73,15 +64,13 @@ from langchain_intercascade.options import (
 )
 from langchain_intercascade.parts import Nodes, Parts
 from langchain_intercascade.prompts import VERSION as PROMPTS_VERSION
-from langchain_intercascade.repository.embeddings import HashingEmbeddings
 from langchain_intercascade.repository.fingerprint import fingerprinting
 from langchain_intercascade.repository.retrieval import Floors
 from langchain_intercascade.resilience.safeguards import Safeguards
-from langchain_intercascade.state import Learning, Run
+from langchain_intercascade.state import Body, Run
 from langchain_intercascade.strategy import checked_tenant
-from langchain_intercascade.telemetry.observer import Observer, observer_of
-from langchain_intercascade.threshold.base import FixedThreshold, Threshold, ThresholdValue
-from langchain_intercascade.threshold.binding import Binding
+from langchain_intercascade.telemetry.observer import observer_of
+from langchain_intercascade.threshold.base import FixedThreshold, Threshold
 from langchain_intercascade.threshold.bounds import checked_delta, checked_target
 from langchain_intercascade.threshold.file import threshold_of
 from langchain_intercascade.threshold.self_calibrating import (
@@ -92,279 +81,40 @@ from langchain_intercascade.threshold.self_calibrating import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from langchain_core.messages import AIMessage
     from langchain_core.runnables import Runnable
 
     from langchain_intercascade.confidence.base import ConfidenceFunction
-    from langchain_intercascade.costs import Price
     from langchain_intercascade.nodes.distiller import Distilled
-    from langchain_intercascade.repository.base import StrategyRepository
-    from langchain_intercascade.resilience.limits import Pool
-    from langchain_intercascade.resilience.safeguards import Purpose
     from langchain_intercascade.strategy import Strategy
-    from langchain_intercascade.threshold.watch import OnAbstain
 
 
 def build_parts(
     weak: Model,
     strong: Model,
     *,
-    repository: StrategyRepository | None = None,
-    confidence: Any = "logprobs",
-    threshold: Threshold | ThresholdValue | None = None,
-    target_risk: float | None = None,
-    delta: float = 0.1,
-    on_abstain: OnAbstain = "wrong",
-    tenant: str = "default",
-    shared: str | None = None,
-    k: int = 2,
-    min_similarity: float | None = None,
-    lexical: bool = False,
-    admission: AdmissionPolicy = DEFAULT_ADMISSION,
-    verifier: Verifier | None = None,
-    agreement: Any = None,
-    faithful: bool = False,
-    keep_examples: bool = False,
-    lifetime: timedelta | None = None,
-    max_strategies: int | None = None,
-    holdout: float = 0.0,
-    audit_rate: float | None = None,
-    learning: Learning = "inline",
-    distiller: Model | None = None,
-    on_strong_error: OnStrongError = "raise",
-    query_from: QueryFrom | None = None,
-    prices: Mapping[str, Price | tuple[float, float]] | Prices | None = None,
-    budget: Budget | None = None,
-    timeouts: Any = None,
-    max_concurrency: Any = None,
-    tool_calls: Any = "defer",
-    strategies_with_tools: bool = False,
-    advise: bool = False,
-    telemetry: Observer | None = None,
     learner: Learner | None = None,
     accounts: Accounts | None = None,
     safeguards: Safeguards | None = None,
+    **options: Unpack[Options],
 ) -> Parts:
-    """Put a cascade together; the arguments are those of `InterCascade`.
+    """Put a cascade together.
+
+    Args:
+        weak: The cheap model.
+        strong: The expensive model.
+        learner: That of a cascade of which this is a configured copy; likewise the next two.
+        accounts: What was spent, and what is left of the budget.
+        safeguards: Breakers, limits and counters.
+        **options: As for `InterCascade`.
 
     Raises:
         ConfigurationError: Something can never work as configured.
     """
-    observer = observer_of(telemetry)
-    table = prices if isinstance(prices, Prices) else Prices(prices, table=BUNDLED)
-    guards = safeguards or Safeguards(
-        timeouts=timeouts,
-        max_concurrency=max_concurrency,
-        watched=None if observer is None else partial(observer.model, prices=table),
-    )
-    given_weak = as_model(weak, "weak")
-    scored_by = guards.model(given_weak, "confidence", "weak")
-    scorer = as_confidence(confidence).bound_to(scored_by)
-    for_tools = _tool_call_policy(tool_calls, scored_by)
-    given_strong = as_model(strong, "strong")
-    ground = _Ground(
-        weak=prepared_weak(given_weak, *_needs(scorer, for_tools)),
-        strong=given_strong,
-        teacher=as_model(distiller, "distiller") if distiller else terminal(given_strong),
-        pool="distiller" if distiller else "strong",
-        repository=repository if repository is not None else _temporary_repository(),
-        prices=table,
-        guards=guards,
-    )
-    where, floors = ground.repository, Floors(ground.repository)
-    comparing = as_agreement(agreement)
-    policy = checked_abstain(on_abstain)
-    rate = AUDIT_RATE if audit_rate is None else audit_rate
-    cut = (
-        _threshold(threshold)
-        if target_risk is None
-        else _promise(
-            where,
-            tenant,
-            threshold,
-            weak_model=ground.weak_model,
-            strong_model=ground.strong_model,
-            confidence=scorer.method,
-            agreement=comparing.method,
-            prompts=str(PROMPTS_VERSION),
-            target_risk=checked_target(target_risk),
-            delta=checked_delta(delta),
-            audit_rate=checked_share("audit_rate", rate),
-            # Without strategies every answer is plain: no part of delta is kept for others.
-            regimes=REGIMES if k else ("plain",),
-            on_abstain=policy,
-        )
-    )
-    cut.check(
-        ground.binding(scorer),
-        partial(fingerprinting, where, tenants=list(filter(None, (tenant, shared))), k=k),
-    )
-    audits = _audits(cut, audit_rate)
-    accounts = accounts or _accounts(ground, budget)
-    admitting = Admission(
-        policy=admission,
-        agreement=_admission_agreement(agreement, ground.teacher_for("replay")),
-        replay=replay_by(ground.weak_for("replay")),
-        verifier=verifier,
-        weak_model=ground.weak_model,
-        faithful=faithful,
-        keep_examples=keep_examples,
-        lifetime=lifetime,
-    )
-    canaries = Canaries(where, admitting)
-    lessons = _lessons(ground, accounts, admitting, guarding_by(canaries, floors), floors)
-    learner = learner or _learner(lessons, where, accounts, observer)
-    upkeep = Upkeep(where, floors, learner, max_strategies=checked_cap(max_strategies))
-    aftermath = Aftermath(
-        where,
-        Books(where, weak_model=ground.weak_model),
-        admitting,
-        learner,
-        canaries,
-        agreement=comparing,
-        ask_strong=asking_again(ground.strong_for("audit")),
-        weak_model=ground.weak_model,
-        strong_model=ground.strong_model,
-        accounts=accounts,
-        shared=shared,
-        audit_rate=audits,
-        observers=(cut.observe,),
-        settled=cut.syncing if isinstance(cut, Promise) else nothing,
-        meeting=cut.meeting,
-    )
-    retrieve_body = retrieve_strategies(
-        where,
-        query_from=query_from or last_human_text,
-        with_tools=strategies_with_tools,
-        breaker=guards.breakers["repository"],
-        guard=guards.guard("retrieval"),
-        floors=floors,
-        weak_model=ground.weak_model,
-        shared=None if shared is None else checked_tenant(shared),
-        holdout=checked_share("holdout", holdout),
-        lexical=lexical,
-        examples=faithful,
-    )
-    weak_body = weak_generate(
-        ground.weak_for("weak"), prices=table, breaker=guards.breakers["weak"]
-    )
-    gate_body = confidence_gate(
-        scorer,
-        cut,
-        always_strong=AlwaysStrong(table, ground.strong_model, ground.provider),
-        prices=table,
-        tool_calls=for_tools,
-        guard=guards.guard("confidence"),
-        accepted=after_accepting(aftermath),
-    )
-    helping = advising(
-        ground.teacher_for("advise"),
-        weak_body,
-        gate_body,
-        strong_model=ground.strong_model,
-        prices=table,
-    )
-    strong_body = strong_generate(
-        ground.strong_for("strong"),
-        where,
-        strong_model=ground.strong_model,
-        prices=table,
-        on_strong_error=on_strong_error,
-        # A name of its own: what is learned before an answer is no business of the learner.
-        owner=partial(owner_name, next_number()),
-        advise=helping if advise else None,
-        meeting=cut.meeting,
-    )
-    nodes = Nodes(
-        retrieve_body,
-        weak_body,
-        gate_body,
-        strong_body,
-        distill_strategy(lessons.distilling, learner=learner, prices=table),
-        store(lessons.storing, prices=table, afterwards=after_deferring(aftermath, upkeep)),
-    )
-    run = Run(
-        tenant=checked_tenant(tenant),
-        k=checked_k(k),
-        min_similarity=checked_floor(min_similarity),
-        learning=learning,
-    )
-    parts = Parts(
-        _counted(nodes, ground, accounts, observer),
-        run,
-        where,
-        learner,
-        aftermath,
-        accounts,
-        guards,
-        cut,
-        ground.weak_model,
-        ground.strong_model,
-    )
-    if observer is not None:
-        observer.watch(parts)
-    return parts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ground:
-    """What every part stands on: who is asked, where strategies live, what tokens cost.
-
-    Attributes:
-        weak: The weak model, told to say what its confidence is measured by.
-        strong: The strong model.
-        teacher: Who distils, advises and judges.
-        pool: Whose limit the teacher's calls keep to.
-        repository: Where the strategies live.
-        prices: What tokens cost.
-        guards: Breakers, limits and counters.
-    """
-
-    weak: Runnable[Any, AIMessage]
-    strong: Runnable[Any, AIMessage]
-    teacher: Runnable[Any, AIMessage]
-    pool: Pool
-    repository: StrategyRepository
-    prices: Prices
-    guards: Safeguards
-
-    @property
-    def weak_model(self) -> str:
-        """Name of the weak model."""
-        return name_of(self.weak)
-
-    @property
-    def strong_model(self) -> str:
-        """Name of the strong model; of a cascade, that of its last one."""
-        return name_of(terminal(self.strong))
-
-    @property
-    def provider(self) -> str:
-        """Whose prices are those of the strong model."""
-        return provider_of(terminal(self.strong))
-
-    def weak_for(self, purpose: Purpose) -> Runnable[Any, AIMessage]:
-        """Return the weak model as it is called for `purpose`."""
-        return self.guards.model(self.weak, purpose, "weak")
-
-    def strong_for(self, purpose: Purpose) -> Runnable[Any, AIMessage]:
-        """Return the strong model as it is called for `purpose`."""
-        return self.guards.model(self.strong, purpose, "strong")
-
-    def teacher_for(self, purpose: Purpose) -> Runnable[Any, AIMessage]:
-        """Return the teacher as it is called for `purpose`."""
-        return self.guards.model(self.teacher, purpose, self.pool)
-
-    def binding(self, scorer: ConfidenceFunction) -> Binding:
-        """Return what a threshold serves beside here."""
-        return Binding(
-            weak_model=self.weak_model,
-            confidence=scorer.method,
-            prompts=str(PROMPTS_VERSION),
-            encoder=self.repository.encoder.label,
-        )
+    assembly = _Assembly(weak, strong, Settings(**options), safeguards)
+    return assembly.parts(learner, accounts)
 
 
 class _Lessons(NamedTuple):
@@ -374,87 +124,284 @@ class _Lessons(NamedTuple):
     storing: Storing
 
 
-def _lessons(
-    ground: _Ground,
-    accounts: Accounts,
-    admission: Admission,
-    guarding: Callable[[Strategy], Steps[Strategy]],
-    floors: Floors,
-) -> _Lessons:
-    distilling = Distilling(
-        distiller=ground.teacher_for("distill"),
-        repository=ground.repository,
-        admission=admission,
-        guarding=guarding,
-        floor=floors.reading,
-        prices=ground.prices,
-    )
-    return _Lessons(
-        thrifty(distilling, ground.repository, accounts),
-        Storing(ground.repository, admission, guarding),
-    )
+class _Assembly:
+    """Makes the parts of one cascade, each out of those before it."""
 
+    def __init__(
+        self, weak: Model, strong: Model, told: Settings, safeguards: Safeguards | None
+    ) -> None:
+        self._told = told
+        self._on_abstain = checked_abstain(told.on_abstain)
+        self._observer = observer_of(told.telemetry)
+        prices = told.prices
+        self._prices = prices if isinstance(prices, Prices) else Prices(prices, table=BUNDLED)
+        self._guards = safeguards or self._new_guards()
+        cheap, expensive = as_model(weak, "weak"), as_model(strong, "strong")
+        scored_by = self._guards.model(cheap, "confidence", "weak")
+        self._scorer = as_confidence(told.confidence).bound_to(scored_by)
+        self._for_tools = _tool_call_policy(told.tool_calls, scored_by)
+        teacher = as_model(told.distiller, "distiller") if told.distiller else terminal(expensive)
+        self._ground = Ground(
+            weak=prepared_weak(cheap, *_needs(self._scorer, self._for_tools)),
+            strong=expensive,
+            teacher=teacher,
+            pool="distiller" if told.distiller else "strong",
+            repository=temporary_repository() if told.repository is None else told.repository,
+            prices=self._prices,
+            guards=self._guards,
+        )
+        self._floors = Floors(self._ground.repository)
 
-def _learner(
-    lessons: _Lessons,
-    repository: StrategyRepository,
-    accounts: Accounts,
-    observer: Observer | None,
-) -> Learner:
-    learning = learning_by(lessons.distilling, lessons.storing, accounts)
-    if observer is None:
-        return Learner(learning, repository)
-    return Learner(observer.lesson(learning), repository, around=observer.work)
+    def parts(self, learner: Learner | None, accounts: Accounts | None) -> Parts:
+        """Return the cascade, with a `learner` and `accounts` that it may share with others."""
+        ground, cut = self._ground, self._threshold
+        cut.check(ground.binding(self._scorer), self._fingerprinting())
+        audits = self._audits()
+        accounts = accounts or accounts_on(ground, self._told.budget)
+        lessons = self._lessons(accounts)
+        learner = learner or self._learner(lessons, accounts)
+        aftermath = self._aftermath(learner, accounts, audits)
+        nodes = self._nodes(lessons, learner, aftermath)
+        parts = Parts(
+            self._counted(nodes, accounts),
+            self._run(),
+            ground.repository,
+            learner,
+            aftermath,
+            accounts,
+            self._guards,
+            cut,
+            ground.weak_model,
+            ground.strong_model,
+        )
+        if self._observer is not None:
+            self._observer.watch(parts)
+        return parts
+
+    def _new_guards(self) -> Safeguards:
+        watch = self._observer
+        return Safeguards(
+            timeouts=self._told.timeouts,
+            max_concurrency=self._told.max_concurrency,
+            watched=None if watch is None else partial(watch.model, prices=self._prices),
+        )
+
+    # What is accepted.
+
+    @cached_property
+    def _threshold(self) -> Threshold:
+        told = self._told
+        if told.target_risk is not None:
+            return self._promise(told.target_risk)
+        if told.threshold is None:
+            return FixedThreshold(DEFAULT_THRESHOLD, origin="default, not calibrated")
+        return threshold_of(told.threshold)
+
+    def _promise(self, target_risk: float) -> Promise:
+        """Return the threshold that keeps by itself to what is pledged."""
+        told, ground = self._told, self._ground
+        if told.threshold is not None:
+            msg = (
+                f"threshold={told.threshold!r} and target_risk={target_risk!r} were both given: "
+                "either the threshold is yours, or it is found for the risk that you allow."
+            )
+            raise ConfigurationError(msg)
+        rate = AUDIT_RATE if told.audit_rate is None else told.audit_rate
+        pledge = Pledge(
+            weak_model=ground.weak_model,
+            strong_model=ground.strong_model,
+            confidence=self._scorer.method,
+            agreement=self._comparing.method,
+            prompts=str(PROMPTS_VERSION),
+            target_risk=checked_target(target_risk),
+            delta=checked_delta(told.delta),
+            audit_rate=checked_share("audit_rate", rate),
+            # Without strategies every answer is plain: no part of delta is kept for others.
+            regimes=REGIMES if told.k else ("plain",),
+            on_abstain=self._on_abstain,
+        )
+        return Promise(pledge, ground.repository, tenant=checked_tenant(told.tenant))
+
+    def _fingerprinting(self) -> Callable[[], Steps[Any]]:
+        tenants = [each for each in (self._told.tenant, self._told.shared) if each]
+        return partial(fingerprinting, self._ground.repository, tenants=tenants, k=self._told.k)
+
+    def _audits(self) -> float:
+        """Return the share of accepted answers to audit: none, unless somebody needs them."""
+        if self._told.audit_rate is not None:
+            return checked_share("audit_rate", self._told.audit_rate)
+        cut = self._threshold
+        calibrating = cut.calibrating if isinstance(cut, Promise) else cut
+        return calibrating.audit_rate if isinstance(calibrating, SelfCalibrating) else 0.0
+
+    # What is learned.
+
+    @cached_property
+    def _comparing(self) -> Agreement:
+        return as_agreement(self._told.agreement)
+
+    @cached_property
+    def _admission(self) -> Admission:
+        told, ground = self._told, self._ground
+        return Admission(
+            policy=told.admission,
+            agreement=_admission_agreement(told.agreement, ground.teacher_for("replay")),
+            replay=replay_by(ground.weak_for("replay")),
+            verifier=told.verifier,
+            weak_model=ground.weak_model,
+            faithful=told.faithful,
+            keep_examples=told.keep_examples,
+            lifetime=told.lifetime,
+        )
+
+    @cached_property
+    def _canaries(self) -> Canaries:
+        return Canaries(self._ground.repository, self._admission)
+
+    def _lessons(self, accounts: Accounts) -> _Lessons:
+        ground, guarding = self._ground, guarding_by(self._canaries, self._floors)
+        distilling = Distilling(
+            distiller=ground.teacher_for("distill"),
+            repository=ground.repository,
+            admission=self._admission,
+            guarding=guarding,
+            floor=self._floors.reading,
+            prices=self._prices,
+        )
+        return _Lessons(
+            thrifty(distilling, ground.repository, accounts),
+            Storing(ground.repository, self._admission, guarding),
+        )
+
+    def _learner(self, lessons: _Lessons, accounts: Accounts) -> Learner:
+        learning = learning_by(lessons.distilling, lessons.storing, accounts)
+        watch, repository = self._observer, self._ground.repository
+        if watch is None:
+            return Learner(learning, repository)
+        return Learner(watch.lesson(learning), repository, around=watch.work)
+
+    def _aftermath(self, learner: Learner, accounts: Accounts, audits: float) -> Aftermath:
+        ground, cut = self._ground, self._threshold
+        return Aftermath(
+            ground.repository,
+            Books(ground.repository, weak_model=ground.weak_model),
+            self._admission,
+            learner,
+            self._canaries,
+            agreement=self._comparing,
+            ask_strong=asking_again(ground.strong_for("audit")),
+            weak_model=ground.weak_model,
+            strong_model=ground.strong_model,
+            accounts=accounts,
+            shared=self._told.shared,
+            audit_rate=audits,
+            observers=(cut.observe,),
+            settled=cut.syncing if isinstance(cut, Promise) else nothing,
+            meeting=cut.meeting,
+        )
+
+    # What runs.
+
+    def _nodes(self, lessons: _Lessons, learner: Learner, aftermath: Aftermath) -> Nodes:
+        cap = checked_cap(self._told.max_strategies)
+        upkeep = Upkeep(self._ground.repository, self._floors, learner, max_strategies=cap)
+        retrieve, weak, gate = self._retrieve(), self._weak(), self._gate(aftermath)
+        return Nodes(
+            retrieve,
+            weak,
+            gate,
+            self._strong(weak, gate),
+            distill_strategy(lessons.distilling, learner=learner, prices=self._prices),
+            store(
+                lessons.storing,
+                prices=self._prices,
+                afterwards=after_deferring(aftermath, upkeep),
+            ),
+        )
+
+    def _retrieve(self) -> Body:
+        told = self._told
+        return retrieve_strategies(
+            self._ground.repository,
+            query_from=told.query_from or last_human_text,
+            with_tools=told.strategies_with_tools,
+            breaker=self._guards.breakers["repository"],
+            guard=self._guards.guard("retrieval"),
+            floors=self._floors,
+            weak_model=self._ground.weak_model,
+            shared=None if told.shared is None else checked_tenant(told.shared),
+            holdout=checked_share("holdout", told.holdout),
+            lexical=told.lexical,
+            examples=told.faithful,
+        )
+
+    def _weak(self) -> Body:
+        breaker = self._guards.breakers["weak"]
+        return weak_generate(self._ground.weak_for("weak"), prices=self._prices, breaker=breaker)
+
+    def _gate(self, aftermath: Aftermath) -> Body:
+        ground = self._ground
+        return confidence_gate(
+            self._scorer,
+            self._threshold,
+            always_strong=AlwaysStrong(self._prices, ground.strong_model, ground.provider),
+            prices=self._prices,
+            tool_calls=self._for_tools,
+            guard=self._guards.guard("confidence"),
+            accepted=after_accepting(aftermath),
+        )
+
+    def _strong(self, weak: Body, gate: Body) -> Body:
+        told, ground = self._told, self._ground
+        name = ground.strong_model
+        adviser = ground.teacher_for("advise")
+        helping = advising(adviser, weak, gate, strong_model=name, prices=self._prices)
+        return strong_generate(
+            ground.strong_for("strong"),
+            ground.repository,
+            strong_model=name,
+            prices=self._prices,
+            on_strong_error=told.on_strong_error,
+            # A name of its own: what is learned before an answer is no business of the learner.
+            owner=partial(owner_name, next_number()),
+            advise=helping if told.advise else None,
+            meeting=self._threshold.meeting,
+        )
+
+    def _counted(self, nodes: Nodes, accounts: Accounts) -> Nodes:
+        """Return `nodes` with what they spend and do counted, and kept within a budget."""
+        retrieve, *others = nodes._asdict().items()
+        bodies = dict([retrieve]) | {name: accounted(name, body, accounts) for name, body in others}
+        if accounts.allowance is not None:
+            is_cascade = accounts_of(self._ground.strong) is not None
+            estimate = StrongEstimate(
+                self._prices,
+                self._ground.strong_model,
+                self._ground.provider,
+                of_cascade=is_cascade,
+            )
+            bodies["strong_generate"] = within_budget(
+                bodies["strong_generate"], accounts, estimate, accounts.allowance
+            )
+        bodies = {name: self._guards.tally.counted(name, body) for name, body in bodies.items()}
+        if self._observer is not None:
+            bodies = {name: self._observer.node(name, body) for name, body in bodies.items()}
+        return Nodes(**bodies)
+
+    def _run(self) -> Run:
+        told = self._told
+        return Run(
+            tenant=checked_tenant(told.tenant),
+            k=checked_k(told.k),
+            min_similarity=checked_floor(told.min_similarity),
+            learning=told.learning,
+        )
 
 
 def _needs(*scorers: ToolCallPolicy | ConfidenceFunction) -> tuple[bool, int]:
     """Return whether any of `scorers` needs log-probabilities, and of how many candidates."""
     asked = [each for each in scorers if not isinstance(each, str)]
     return any(each.needs_logprobs for each in asked), max(each.top_logprobs for each in asked)
-
-
-def _accounts(ground: _Ground, budget: Budget | None) -> Accounts:
-    """Return accounts in which nothing is spent yet.
-
-    Raises:
-        ConfigurationError: `budget` is no budget, or the price of one of the models is unknown.
-    """
-    if budget is not None:
-        if not isinstance(budget, Budget):
-            msg = f"budget={budget!r} must be a Budget, such as Budget(per_day=20)."
-            raise ConfigurationError(msg)
-        models = {"weak": ground.weak, "strong": ground.strong, "distiller": ground.teacher}
-        named = {role: (model, name_of(model)) for role, model in models.items()}
-        check_priced(ground.prices, named)
-    encoder = ground.repository.encoder
-    free = isinstance(encoder.embeddings, HashingEmbeddings)
-    meter, uncounted = metered(encoder.embeddings, ground.prices, label=encoder.label, free=free)
-    inside = (accounts_of(ground.weak), accounts_of(ground.strong))
-    return Accounts(
-        ground.prices,
-        allowance=None if budget is None else Allowance(budget),
-        beneath=[each for each in inside if each is not None],
-        embedding=meter,
-        uncounted=uncounted,
-    )
-
-
-def _counted(nodes: Nodes, ground: _Ground, accounts: Accounts, observer: Observer | None) -> Nodes:
-    """Return `nodes` with what they spend and do counted, and kept within a budget."""
-    retrieve, *others = nodes._asdict().items()
-    bodies = dict([retrieve]) | {name: accounted(name, body, accounts) for name, body in others}
-    if accounts.allowance is not None:
-        is_cascade = accounts_of(ground.strong) is not None
-        estimate = StrongEstimate(
-            ground.prices, ground.strong_model, ground.provider, of_cascade=is_cascade
-        )
-        bodies["strong_generate"] = within_budget(
-            bodies["strong_generate"], accounts, estimate, accounts.allowance
-        )
-    bodies = {name: ground.guards.tally.counted(name, body) for name, body in bodies.items()}
-    if observer is not None:
-        bodies = {name: observer.node(name, body) for name, body in bodies.items()}
-    return Nodes(**bodies)
 
 
 def _tool_call_policy(
@@ -467,39 +414,6 @@ def _tool_call_policy(
     except ConfigurationError as error:
         msg = f"tool_calls={given!r} must be 'defer', 'accept', or score tool calls; but {error}"
         raise ConfigurationError(msg) from error
-
-
-def _threshold(given: Threshold | ThresholdValue | None) -> Threshold:
-    if given is None:
-        return FixedThreshold(DEFAULT_THRESHOLD, origin="default, not calibrated")
-    return threshold_of(given)
-
-
-def _promise(
-    repository: StrategyRepository, tenant: str, threshold: object, **pledged: Any
-) -> Promise:
-    """Return the threshold that keeps by itself to the pledge that is made of `pledged`."""
-    if threshold is not None:
-        msg = (
-            f"threshold={threshold!r} and target_risk={pledged['target_risk']!r} were both given: "
-            "either the threshold is yours, or it is found for the risk that you allow."
-        )
-        raise ConfigurationError(msg)
-    return Promise(Pledge(**pledged), repository, tenant=checked_tenant(tenant))
-
-
-def _audits(cut: Threshold, given: float | None) -> float:
-    """Return the share of accepted answers to audit: none, unless somebody needs them."""
-    if given is not None:
-        return checked_share("audit_rate", given)
-    calibrating = cut.calibrating if isinstance(cut, Promise) else cut
-    return calibrating.audit_rate if isinstance(calibrating, SelfCalibrating) else 0.0
-
-
-def _temporary_repository() -> StrategyRepository:
-    from langchain_intercascade.repository.edge import EdgeRepository  # noqa: PLC0415 - 14 MB nobody needs who brings a repository
-
-    return EdgeRepository()
 
 
 def _admission_agreement(given: Any, teacher: Runnable[Any, AIMessage]) -> Agreement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -64,6 +65,44 @@ class Options(TypedDict, total=False):
     strategies_with_tools: bool
     advise: bool
     telemetry: Observer | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a cascade was told, with what holds where it was told nothing: `Options`, filled in."""
+
+    repository: StrategyRepository | None = None
+    confidence: Any = "logprobs"
+    threshold: Threshold | ThresholdValue | None = None
+    target_risk: float | None = None
+    delta: float = 0.1
+    on_abstain: OnAbstain = "wrong"
+    tenant: str = "default"
+    shared: str | None = None
+    k: int = 2
+    min_similarity: float | None = None
+    lexical: bool = False
+    admission: AdmissionPolicy = DEFAULT_ADMISSION
+    verifier: Verifier | None = None
+    agreement: Any = None
+    faithful: bool = False
+    keep_examples: bool = False
+    lifetime: timedelta | None = None
+    max_strategies: int | None = None
+    holdout: float = 0.0
+    audit_rate: float | None = None
+    learning: Learning = "inline"
+    distiller: Model | None = None
+    on_strong_error: OnStrongError = "raise"
+    query_from: QueryFrom | None = None
+    prices: Mapping[str, Price | tuple[float, float]] | Prices | None = None
+    budget: Budget | None = None
+    timeouts: Any = None
+    max_concurrency: Any = None
+    tool_calls: Any = "defer"
+    strategies_with_tools: bool = False
+    advise: bool = False
+    telemetry: Observer | None = None
 
 
 def checked_floor(min_similarity: float | None) -> float | None:

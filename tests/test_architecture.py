@@ -25,7 +25,7 @@ FLOORS = (
     ("resilience",),
     ("telemetry",),
     ("nodes",),
-    ("options", "parts"),
+    ("ground", "options", "parts"),
     ("assembly",),
     ("_events", "_face", "_parser", "_pieces", "_seal", "_trace"),
     ("walk",),
