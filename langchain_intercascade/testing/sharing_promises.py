@@ -6,8 +6,9 @@ Part of `check_repository`; each promise is steps over a fresh repository.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final
 
 from langchain_intercascade._steps import Call, Steps, run
 from langchain_intercascade.errors import EncoderMismatchError, RepositoryError
@@ -32,6 +33,21 @@ from langchain_intercascade.testing.material import (
 )
 
 
+def _at_once(
+    workers: int, work: Callable[[int], None], awork: Callable[[int], Awaitable[None]]
+) -> Call:
+    """Return the request that has all workers work: as threads, or as tasks of one loop."""
+
+    def threads(_: Any) -> None:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(work, range(workers)))
+
+    async def tasks(_: Any) -> None:
+        await asyncio.gather(*map(awork, range(workers)))
+
+    return Call(threads, tasks)
+
+
 def _concurrent_use_loses_nothing(repository: StrategyRepository) -> Steps[None]:
     workers, rounds, pause = 8, 25, 5
 
@@ -47,14 +63,7 @@ def _concurrent_use_loses_nothing(repository: StrategyRepository) -> Steps[None]
             if number % pause == 0:
                 await repository.asearch(APPLES, tenant=ALICE, k=2)
 
-    def threads() -> None:
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(work, range(workers)))
-
-    async def tasks() -> None:
-        await asyncio.gather(*map(awork, range(workers)))
-
-    yield Call(lambda _: threads(), lambda _: tasks())
+    yield _at_once(workers, work, awork)
     names = [f"{worker}-{number}" for worker in range(workers) for number in range(rounds)]
     expect(len(names), (yield from counted(repository, names)), "every strategy was written")
 
@@ -109,14 +118,7 @@ def _concurrent_updates_are_all_counted(repository: StrategyRepository) -> Steps
         for _ in range(rounds):
             await repository.aupdate(name, tenant=ALICE, change=_one_more)
 
-    def threads() -> None:
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(work, range(workers)))
-
-    async def tasks() -> None:
-        await asyncio.gather(*map(awork, range(workers)))
-
-    yield Call(lambda _: threads(), lambda _: tasks())
+    yield _at_once(workers, work, awork)
     stored = yield from ask(repository, "get", name, tenant=ALICE)
     expect(1 + workers * rounds, stored.support, "every update counts")
 
