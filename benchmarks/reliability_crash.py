@@ -28,7 +28,7 @@ SHARING: Final = 2
 LIVES: Final = {"folder": 30, "server": 15}
 """How often each process is killed in the long form: 90 times, and 30 over each protocol."""
 
-SEQUENCES: Final = {"edge": 50, "qdrant": 80}
+SEQUENCES: Final = {"edge": 90, "qdrant": 80}
 """Sequences of forty changes each, in the long form."""
 
 SHORT: Final = 10
