@@ -6,6 +6,7 @@ only file that knows `qdrant_client`.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -118,6 +119,7 @@ class QdrantRepository(StrategyRepository):
         else:
             self._connection = _through(client, async_client, url)
         self._closed = False
+        self._swapping = threading.Lock()
         # Clients of local mode that nobody closed print a traceback at interpreter exit.
         weakref.finalize(self, self._connection.close)
 
@@ -136,7 +138,12 @@ class QdrantRepository(StrategyRepository):
 
     def execute(self, operation: Operation) -> Any:
         """Carry out one operation."""
-        return run(self._executed(operation))
+        if not (self.exclusive and isinstance(operation, Swap)):
+            return run(self._executed(operation))
+        # In memory it costs nothing to take turns; a thread that waits for its turn to be computed
+        # could be overtaken, between writing and reading again, by more than can be told apart.
+        with self._swapping:
+            return run(self._executed(operation))
 
     async def aexecute(self, operation: Operation) -> Any:
         """Carry out one operation without blocking the event loop."""

@@ -14,7 +14,7 @@ from langchain_intercascade._steps import Call, Steps, run
 from langchain_intercascade.errors import EncoderMismatchError, RepositoryError
 from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.repository.embeddings import Encoder
-from langchain_intercascade.strategy import STAMPS, State, Strategy
+from langchain_intercascade.strategy import State, Strategy
 from langchain_intercascade.testing.checks import expect, holds, in_new_loop, refused
 from langchain_intercascade.testing.material import (
     ALICE,
@@ -106,10 +106,7 @@ def _one_more(strategy: Strategy) -> Strategy:
 def _concurrent_updates_are_all_counted(repository: StrategyRepository) -> Steps[None]:
     if not repository.swaps:
         return
-    workers = 8
-    # No more in all than are told apart: who is overtaken by that many between writing and reading
-    # again is told that nobody can know whether his write was done.
-    rounds = STAMPS // workers
+    workers, rounds = 8, 10
     name = strategy_of(APPLES).id
     yield from put(repository, strategy_of(APPLES))
 

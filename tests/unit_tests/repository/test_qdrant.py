@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from qdrant_client import AsyncQdrantClient, QdrantClient, models
 
+from langchain_intercascade._steps import Steps
 from langchain_intercascade.errors import (
     ConfigurationError,
     EncoderMismatchError,
@@ -25,7 +26,7 @@ from langchain_intercascade.errors import (
 from langchain_intercascade.repository.embeddings import HashingEmbeddings
 from langchain_intercascade.repository.points import META_ID
 from langchain_intercascade.repository.qdrant import QdrantRepository
-from langchain_intercascade.strategy import Lesson, Origin, Strategy, pending_lesson
+from langchain_intercascade.strategy import STAMPS, Lesson, Origin, Strategy, pending_lesson
 from tests.conftest import Colour
 from tests.qdrant_server import Database, http_server, qdrant_server
 
@@ -386,3 +387,40 @@ def test_cancellation_passes(server: Server, event_loop_runner: asyncio.Runner) 
         await repository.aclose()
 
     event_loop_runner.run(cancelled(QdrantRepository(**server[0])))
+
+
+class Overtaken(QdrantRepository):
+    """One whose next thread to swap is kept from reading again while `others` write."""
+
+    others: Callable[[], None] | None = None
+    writer: threading.Thread | None = None
+
+    def _sending(self, method: str, **arguments: Any) -> Steps[Any]:
+        if method == "retrieve" and self.others and not self.writer:
+            self.writer = threading.Thread(target=self.others)
+            self.writer.start()
+            self.writer.join(0.3)
+        return super()._sending(method, **arguments)
+
+
+def test_in_memory_no_thread_is_overtaken_while_it_swaps() -> None:
+    """However many write meanwhile, whoever changes a strategy learns that he did."""
+    name, writes = strategy().id, STAMPS + 8
+
+    def one_more(stored: Strategy) -> Strategy:
+        return stored.changed(support=stored.support + 1)
+
+    def change(times: int = 1) -> None:
+        for _ in range(times):
+            assert repository.update(name, tenant="a", change=one_more)
+
+    with Overtaken(":memory:") as repository:
+        repository.put(strategy())
+        repository.others = lambda: change(writes)
+        change()
+        assert repository.writer is not None
+        repository.writer.join()
+        found = repository.get(name, tenant="a")
+
+    assert found is not None
+    assert found.support == strategy().support + writes + 1
