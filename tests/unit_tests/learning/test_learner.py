@@ -26,6 +26,7 @@ from langchain_intercascade import (
 from langchain_intercascade._steps import Call, Steps, run
 from langchain_intercascade.errors import ConfigurationError, RepositoryError
 from langchain_intercascade.learning import learner as module
+from langchain_intercascade.learning import worker as worker_module
 from langchain_intercascade.learning.learner import Learner
 from langchain_intercascade.learning.leases import claiming, owner_name
 from langchain_intercascade.learning.lesson import MAX_ATTEMPTS, Learned, Verdict, set_back
@@ -277,6 +278,28 @@ def test_closing_keeps_what_was_not_learned(repository: EdgeRepository) -> None:
     assert len(teacher.seen) <= 1
     assert repository.count(tenant=TENANT) == 3
     assert learner.submit(lesson("four")) is False
+
+
+def test_closing_counts_a_lesson_in_progress_that_fails_after_all(
+    repository: EdgeRepository,
+) -> None:
+    """It has left the queue, and is pending all the same."""
+    begun = threading.Event()
+
+    def learn(_: Strategy) -> Steps[Learned]:
+        yield from iter_nothing()
+        begun.set()
+        while learner.do("a note", iter_nothing):  # taken until it is being closed
+            time.sleep(0.001)
+        msg = "down"
+        raise ConnectionError(msg)
+
+    learner = Learner(learn, repository)
+    submitted(learner, repository, "one")
+    assert begun.wait(10)
+
+    assert learner.close(timeout=10) == 1
+    assert repository.count(tenant=TENANT, states=[State.PENDING]) == 1
 
 
 def test_a_process_that_just_ends_loses_no_lesson(tmp_path: Path) -> None:
@@ -603,7 +626,7 @@ def test_the_thread_ends_when_there_is_nothing_to_do(
     repository: EdgeRepository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the next lesson starts another."""
-    monkeypatch.setattr(module, "IDLE", 0.05)
+    monkeypatch.setattr(worker_module, "IDLE", 0.05)
     teacher = Teacher(repository)
     learner = learner_of(teacher)
     submitted(learner, repository, "one")
