@@ -63,16 +63,26 @@ class Database:
         return models.UpdateResult(operation_id=0, status=models.UpdateStatus.COMPLETED)
 
     def upsert(self, name: str, request: models.PointsList) -> models.UpdateResult:
-        return self.client.upsert(
-            name,
-            request.points,
-            update_filter=request.update_filter,
-            update_mode=request.update_mode,
+        wanted = [point for point in request.points if self._may_write(name, request, point)]
+        if not wanted:  # as a server does: it does not say that it has written nothing
+            return models.UpdateResult(operation_id=0, status=models.UpdateStatus.COMPLETED)
+        return self.client.upsert(name, wanted)
+
+    def _may_write(self, name: str, request: models.PointsList, point: models.PointStruct) -> bool:
+        """Say whether the request's conditions hold; the client knows none of what is deleted."""
+        if not self.client.retrieve(name, _texts([point.id])):
+            return request.update_mode != models.UpdateMode.UPDATE_ONLY
+        if request.update_mode == models.UpdateMode.INSERT_ONLY:
+            return False
+        conditions = request.update_filter.must if request.update_filter else []
+        same = models.Filter(
+            must=[models.HasIdCondition(has_id=_texts([point.id])), *(conditions or [])]
         )
+        return bool(self.client.count(name, count_filter=same, exact=True).count)
 
     def retrieve(self, name: str, request: models.PointRequest) -> list[models.Record]:
         return self.client.retrieve(
-            name, request.ids, with_payload=True, with_vectors=request.with_vector or False
+            name, _texts(request.ids), with_payload=True, with_vectors=request.with_vector or False
         )
 
     def query(self, name: str, request: models.QueryRequest) -> models.QueryResponse:
@@ -89,7 +99,7 @@ class Database:
             name,
             scroll_filter=request.filter,
             limit=request.limit or 10,
-            offset=request.offset,
+            offset=None if request.offset is None else str(request.offset),
             with_vectors=request.with_vector or False,
         )
         return models.ScrollResult(points=points, next_page_offset=after)
@@ -99,7 +109,12 @@ class Database:
         return self.client.count(name, count_filter=request.filter, exact=True)
 
     def delete(self, name: str, request: models.PointIdsList) -> models.UpdateResult:
-        return self.client.delete(name, request)
+        return self.client.delete(name, models.PointIdsList(points=_texts(request.points)))
+
+
+def _texts(ids: list[Any]) -> list[Any]:
+    """Return `ids` as texts: local mode knows no others before 1.20 of the client."""
+    return [str(each) for each in ids]
 
 
 @contextmanager

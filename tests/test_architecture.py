@@ -144,7 +144,7 @@ def test_the_facade_imports_nothing_eagerly() -> None:
     ("library", "door"),
     [
         ("genai_prices", "costs/table.py"),
-        ("qdrant_client", "repository/qdrant.py"),
+        ("qdrant_client", "repository/_qdrant_client.py"),
         ("qdrant_edge", "repository/edge.py"),
     ],
 )

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -299,17 +300,17 @@ def server(version: object) -> Iterator[str]:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
-    ("version", "level", "words"),
+    ("told", "level", "words"),
     [
-        ("1.20.1", "ok", "Qdrant 1.20.1"),
+        (version("qdrant-client"), "ok", f"Qdrant {version('qdrant-client')}"),
         ("1.16.3", "problem", "Upgrade it to 1.17 or later"),
         ("1.99.0", "warning", "more than one minor version apart"),
         (None, "warning", "does not tell its version"),
     ],
 )
-def test_the_version_of_a_server_is_looked_at(version: object, level: str, words: str) -> None:
+def test_the_version_of_a_server_is_looked_at(told: object, level: str, words: str) -> None:
     """Nothing is made there: there is still no collection afterwards."""
-    with server(version) as url:
+    with server(told) as url:
         Path("ic.toml").write_text(
             f'weak = "simulated"\nstrong = "simulated"\n[repository]\nurl = "{url}"\n'
             "prefer_grpc = false\n",
@@ -390,7 +391,7 @@ def test_the_gateway_needs_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "without a key" in said(bare, "gateway", "problem")
     assert "set GATEWAY_OF_ACME" in said(unset, "gateway", "problem")
-    assert "1 keys, for acme" in said(well, "gateway", "ok")
+    assert "1 key, for acme" in said(well, "gateway", "ok")
 
 
 def test_a_package_that_is_too_old_is_a_problem() -> None:

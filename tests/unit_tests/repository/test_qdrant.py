@@ -24,6 +24,7 @@ from langchain_intercascade.errors import (
     RepositoryError,
 )
 from langchain_intercascade.repository.embeddings import HashingEmbeddings
+from langchain_intercascade.repository.operations import Operation, Write
 from langchain_intercascade.repository.points import META_ID
 from langchain_intercascade.repository.qdrant import QdrantRepository
 from langchain_intercascade.strategy import STAMPS, Lesson, Origin, Strategy, pending_lesson
@@ -390,17 +391,17 @@ def test_cancellation_passes(server: Server, event_loop_runner: asyncio.Runner) 
 
 
 class Overtaken(QdrantRepository):
-    """One whose next thread to swap is kept from reading again while `others` write."""
+    """One whose next thread to swap is kept from writing what it made while `others` write."""
 
     others: Callable[[], None] | None = None
     writer: threading.Thread | None = None
 
-    def _sending(self, method: str, **arguments: Any) -> Steps[Any]:
-        if method == "retrieve" and self.others and not self.writer:
+    def _executed(self, operation: Operation) -> Steps[Any]:
+        if isinstance(operation, Write) and self.others and not self.writer:
             self.writer = threading.Thread(target=self.others)
             self.writer.start()
             self.writer.join(0.3)
-        return super()._sending(method, **arguments)
+        return super()._executed(operation)
 
 
 def test_in_memory_no_thread_is_overtaken_while_it_swaps() -> None:
