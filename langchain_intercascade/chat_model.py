@@ -19,7 +19,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
 
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -36,10 +36,9 @@ from langchain_intercascade._steps import arun, astream, run, stream
 from langchain_intercascade._trace import Scope, scoped
 from langchain_intercascade.assembly import build_parts
 from langchain_intercascade.equipment import STRUCTURED, Method, Structured
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 from langchain_intercascade.graph import build_graph
 from langchain_intercascade.options import DEFAULT_ADMISSION, Options
-from langchain_intercascade.parts import Parts
 from langchain_intercascade.record import RECORD_KEY, DecisionRecord
 from langchain_intercascade.state import Learning, Settings
 from langchain_intercascade.threshold.levels import thresholds_of
@@ -204,7 +203,6 @@ class InterCascade(Face, BaseChatModel):
     safeguards: Any = Field(default=None, repr=False, exclude=True)
     """Breakers, limits and counters; likewise."""
 
-    _parts: Parts = PrivateAttr()
     _owns_repository: bool = PrivateAttr(default=False)
 
     def __init__(self, **fields: Any) -> None:
@@ -217,6 +215,7 @@ class InterCascade(Face, BaseChatModel):
         # Not in a validator: pydantic would wrap our errors in its own.
         self._owns_repository = self.repository is None
         told = {name: getattr(self, name) for name in (*Options.__annotations__, *_SHARED)}
+        # No private attribute of pydantic's, which takes as long to find one as the gate to decide.
         self._parts = build_parts(self.weak, self.strong, **told)
         # Kept as fields, so that copies made by `configurable_fields` share them.
         for name in ("repository", *_SHARED):
@@ -259,7 +258,7 @@ class InterCascade(Face, BaseChatModel):
         if not weaker or len(cuts) != len(weaker):
             msg = (
                 f"A cascade needs two models or more and a threshold for each but the last, not "
-                f"{len(models)} models and {len(cuts)} thresholds."
+                f"{how_many(len(models), 'model')} and {how_many(len(cuts), 'threshold')}."
             )
             raise ConfigurationError(msg)
         for weak, cut in zip(reversed(weaker), reversed(cuts), strict=True):
@@ -525,13 +524,19 @@ class InterCascade(Face, BaseChatModel):
         return super()._get_llm_string(stop=stop, **kwargs)
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> Any:
-        known = {name: value for name, value in kwargs.items() if name not in _OURS}
-        params = super()._get_ls_params(stop=stop, **known)
-        params["ls_provider"] = "inter_cascade"
-        params["ls_model_name"] = kwargs.get("model") or (
-            f"{self._parts.weak_model}->{self._parts.strong_model}"
+        # By hand: LangChain looks for names of a model that a cascade does not have.
+        both = f"{self._parts.weak_model}->{self._parts.strong_model}"
+        said = {
+            "ls_stop": stop,
+            "ls_temperature": kwargs.get("temperature", self.temperature),
+            "ls_max_tokens": kwargs.get("max_tokens", self.max_tokens),
+        }
+        params = LangSmithParams(
+            ls_provider="inter_cascade",
+            ls_model_type="chat",
+            ls_model_name=kwargs.get("model") or both,
         )
-        return params
+        return {**params, **{name: value for name, value in said.items() if value is not None}}
 
 
 _SETTINGS = frozenset(Settings.model_fields)
@@ -547,7 +552,7 @@ def _settings(given: dict[str, Any]) -> Settings | None:
         wrong = "; ".join(
             f"{each['loc'][0]}={each['input']!r}: {each['msg']}" for each in error.errors()
         )
-        msg = f"This call's settings cannot be used: {wrong}."
+        msg = f"This call's settings cannot be used: {wrong}. Mend them, or leave them out."
         raise ConfigurationError(msg) from error
 
 

@@ -7,7 +7,7 @@ an answer that does not fit them is no answer: the gate defers it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NoReturn, TypeAlias
 
@@ -46,26 +46,32 @@ class Structured:
         return convert_to_json_schema(self.schema)
 
 
-def equipped(model: Runnable[Any, Any], run: Run) -> tuple[Runnable[Any, Any], dict[str, Any]]:
-    """Return `model` with the tools or the schema of `run` bound its own way, and the rest.
+def equipping(
+    model: Runnable[Any, Any],
+) -> Callable[[Run], tuple[Runnable[Any, Any], dict[str, Any]]]:
+    """Return what equips `model` for a run: binds its tools or its schema, and returns the rest.
 
     A model that is a cascade itself is also told whose query this is, and whether
     to learn from it: a level that used its own tenant would mix tenants.
 
-    Raises:
-        ConfigurationError: The model can bind neither.
+    The function returned raises `ConfigurationError` if the model can bind neither.
     """
-    rest = dict(run.model_kwargs)
-    if is_cascade(model):
-        rest |= {"tenant": run.tenant, "learning": run.learning}
-    structured: Structured | None = rest.pop(STRUCTURED, None)
-    tools = rest.pop("tools", None)
-    if structured is not None:
-        return _bound(model, "with_structured_output", **_asked(structured)), rest
-    if tools:
-        choice = {"tool_choice": rest.pop("tool_choice")} if "tool_choice" in rest else {}
-        return _bound(model, "bind_tools", tools=tools, **choice), rest
-    return model, rest
+    cascade = is_cascade(model)  # once: a model without that name takes long to say so
+
+    def equipped(run: Run) -> tuple[Runnable[Any, Any], dict[str, Any]]:
+        rest = dict(run.model_kwargs)
+        if cascade:
+            rest |= {"tenant": run.tenant, "learning": run.learning}
+        structured: Structured | None = rest.pop(STRUCTURED, None)
+        tools = rest.pop("tools", None)
+        if structured is not None:
+            return _bound(model, "with_structured_output", **_asked(structured)), rest
+        if tools:
+            choice = {"tool_choice": rest.pop("tool_choice")} if "tool_choice" in rest else {}
+            return _bound(model, "bind_tools", tools=tools, **choice), rest
+        return model, rest
+
+    return equipped
 
 
 def misfit(answer: AIMessage, kwargs: Mapping[str, Any]) -> str:
@@ -107,7 +113,7 @@ def _bound(model: Runnable[Any, Any], how: str, **what: Any) -> Runnable[Any, An
     if bind is None:
         msg = (
             f"{type(model).__name__} has no `{how}`, so it cannot answer a call with tools or a "
-            "schema."
+            "schema. Give a chat model that has it, or make the call without."
         )
         raise ConfigurationError(msg)
     tools = what.pop("tools", None)
@@ -141,7 +147,10 @@ def _fits(value: Any, schema: Mapping[str, Any]) -> bool:
     try:
         validator = jsonschema_rs.validator_for(dict(schema), retriever=_refuse)
     except Exception as error:  # its family of errors differs from version to version
-        msg = f"The schema of a tool or an answer is not valid JSON schema: {type(error).__name__}."
+        msg = (
+            f"The schema of a tool or an answer is not valid JSON schema ({type(error).__name__}). "
+            "Mend it, or give a pydantic class in its place."
+        )
         raise ConfigurationError(msg) from error
     try:
         return bool(validator.is_valid(value))

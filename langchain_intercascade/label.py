@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal, NamedTuple, TypeAlias
@@ -90,18 +91,13 @@ def label_of(
         query: The text that strategies were retrieved by.
         names: What the weak and the strong model called themselves.
     """
-
-    def owned(notes: list[RetrievedStrategy]) -> tuple[Owned, ...]:
-        whose = ((shared if note.get("shared") else record["tenant"], note) for note in notes)
-        return tuple(Owned(tenant or record["tenant"], note["id"]) for tenant, note in whose)
-
     return Label(
         run_id=record["run_id"],
         tenant=record["tenant"],
         weak_model=weak_model,
         regime=record["regime"],
-        shown=owned(record["strategies"]),
-        held_out=owned(record["held_out"]),
+        shown=owned_in(record, record["strategies"], shared=shared),
+        held_out=owned_in(record, record["held_out"], shared=shared),
         confidence=record["confidence"],
         accepted=record["route"] == "weak" and not record["degraded"],
         correct=correct,
@@ -111,6 +107,16 @@ def label_of(
         query=query,
         weak_name=names[0],
         strong_name=names[1],
+    )
+
+
+def owned_in(
+    record: DecisionRecord, notes: Sequence[RetrievedStrategy], *, shared: str | None
+) -> tuple[Owned, ...]:
+    """Return whose each of the strategies in `notes` is, which are those of `record`, or some."""
+    own = record["tenant"]
+    return tuple(
+        [Owned((shared if note.get("shared") else own) or own, note["id"]) for note in notes]
     )
 
 

@@ -34,7 +34,7 @@ def walk(
         heard: Whether anybody may be listening to the nodes' events.
     """
     state = cast("CascadeState", {"messages": list(messages)})
-    for name, body in nodes._asdict().items():
+    for name, body in zip(nodes._fields, nodes, strict=True):
         if name == "strong_generate" and accept_or_defer(state) == "accept":
             break
         told: Body = announced(name, body) if heard else body

@@ -23,7 +23,7 @@ from langchain_intercascade.confidence.base import (
     score_of,
     unavailable,
 )
-from langchain_intercascade.equipment import equipped
+from langchain_intercascade.equipment import equipping
 from langchain_intercascade.errors import ConfigurationError
 from langchain_intercascade.reply import flaw
 
@@ -132,7 +132,7 @@ class SelfConsistency(ConfidenceFunction):
             raise ConfigurationError(msg)
         model, kwargs = self._model, dict[str, Any]()
         if evidence.run is not None:  # samples teach nothing, should the model be a cascade
-            model, kwargs = equipped(model, replace(evidence.run, learning="off"))
+            model, kwargs = equipping(model)(replace(evidence.run, learning="off"))
         asked = [
             attempt(ask(model, evidence.asked, kwargs=kwargs, run_name="sample", tags=[QUIET]))
             for _ in range(self._samples)

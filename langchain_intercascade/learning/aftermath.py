@@ -20,7 +20,7 @@ from langchain_intercascade._steps import Steps, nothing, overheard
 from langchain_intercascade.confidence.base import paid_for
 from langchain_intercascade.costs import model_name
 from langchain_intercascade.errors import ConfigurationError
-from langchain_intercascade.label import Label, LabelSource, Owned, label_of, lot
+from langchain_intercascade.label import Label, LabelSource, Owned, label_of, lot, owned_in
 from langchain_intercascade.learning.lesson import lesson_of
 from langchain_intercascade.learning.meeting import Meeting, nobody_minds, own_name
 from langchain_intercascade.learning.recent_runs import REMEMBERED, Answered, RecentRuns
@@ -335,7 +335,4 @@ class Aftermath:
         return min(1.0, eager * self._audit_rate)
 
     def _shown(self, record: DecisionRecord) -> tuple[Owned, ...]:
-        label = label_of(
-            record, weak_model=self._weak_model, shared=self._shared, correct=None, source="audit"
-        )
-        return label.shown
+        return owned_in(record, record["strategies"], shared=self._shared)

@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_intercascade._steps import QUIET, Steps, ask, overheard
 from langchain_intercascade.confidence.base import paid_for
 from langchain_intercascade.costs import total
-from langchain_intercascade.equipment import equipped
+from langchain_intercascade.equipment import equipping
 from langchain_intercascade.learning.lesson import Learned
 from langchain_intercascade.learning.recent_runs import Answered
 from langchain_intercascade.nodes.weak_generate import with_strategies
@@ -55,9 +55,10 @@ def asking_again(
     strong: Runnable[Any, AIMessage],
 ) -> Callable[[Sequence[BaseMessage], Run], Steps[AIMessage]]:
     """Return the steps that ask `strong` what the caller asked, for an audit."""
+    equipped = equipping(strong)
 
     def asking(messages: Sequence[BaseMessage], run: Run) -> Steps[AIMessage]:
-        model, kwargs = equipped(strong, run)
+        model, kwargs = equipped(run)
         asked = ask(model, list(messages), kwargs=kwargs, run_name="audit", tags=[QUIET])
         answer: AIMessage = yield from asked
         return answer

@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from langchain_intercascade import prompts
 from langchain_intercascade._steps import Fault, Steps, ask_streaming, attempt
 from langchain_intercascade.costs import Prices, charged
-from langchain_intercascade.equipment import STRUCTURED, equipped, misfit
+from langchain_intercascade.equipment import STRUCTURED, equipping, misfit
 from langchain_intercascade.errors import BrokenStreamError, StrongModelError
 from langchain_intercascade.learning.leases import claimed, held_for, owner_name
 from langchain_intercascade.learning.lesson import lesson_of
@@ -70,6 +70,7 @@ def strong_generate(
         advise: Tries first to help the weak model to an answer of its own.
         meeting: Told at once under which name the strong model answers.
     """
+    equipped = equipping(strong)
 
     def body(state: CascadeState, run: Run) -> Steps[Update]:
         if advise is not None:
@@ -80,7 +81,7 @@ def strong_generate(
         return (yield from answering(state, run))
 
     def answering(state: CascadeState, run: Run) -> Steps[Update]:
-        model, kwargs = equipped(strong, run)
+        model, kwargs = equipped(run)
         began = perf_counter()
         asked = ask_streaming(
             model, state["messages"], join=joined, kwargs=kwargs, run_name="strong"
@@ -206,23 +207,34 @@ def _written(
     repository: StrategyRepository, lesson: Strategy, record: DecisionRecord
 ) -> Steps[tuple[Strategy | None, DecisionRecord]]:
     """Write the lesson down, unless an equal query has taught it before, or is about to."""
-    known = yield from attempt(repository.getting(lesson.id, tenant=lesson.tenant))
     inner = (record["inner"] or record)["lesson"]["id"]
-    if known is None and inner is not None:
+    if inner is not None:
         # The cascade that answered as the strong model may have taught this repository already.
         known = yield from attempt(repository.getting(inner, tenant=lesson.tenant))
-    if isinstance(known, Strategy):
-        return (yield from _again(repository, known, lesson, record))
-    if isinstance(known, Fault):
-        record = with_fault(record, "strong_generate", known)
+        if isinstance(known, Strategy):
+            return (yield from _again(repository, known, lesson, record))
+        if isinstance(known, Fault):
+            record = with_fault(record, "strong_generate", known)
     written = yield from attempt(repository.swapping(lesson, version=None))
     if isinstance(written, Fault):
         note = LessonNote(state="failed", id=None, reason="the lesson could not be written down")
         return None, amended(with_fault(record, "strong_generate", written), lesson=note)
-    if not written:
-        note = LessonNote(state="known", id=lesson.id, reason="an equal query was a moment quicker")
-        return None, amended(record, lesson=note)
-    return lesson, amended(record, lesson=LessonNote(state="pending", id=lesson.id, reason=""))
+    if written:
+        return lesson, amended(record, lesson=LessonNote(state="pending", id=lesson.id, reason=""))
+    return (yield from _met(repository, lesson, record))
+
+
+def _met(
+    repository: StrategyRepository, lesson: Strategy, record: DecisionRecord
+) -> Steps[tuple[Strategy | None, DecisionRecord]]:
+    """Return what becomes of a lesson where one with its id was found in its place."""
+    known = yield from attempt(repository.getting(lesson.id, tenant=lesson.tenant))
+    if isinstance(known, Strategy):
+        return (yield from _again(repository, known, lesson, record))
+    if isinstance(known, Fault):
+        record = with_fault(record, "strong_generate", known)
+    note = LessonNote(state="known", id=lesson.id, reason="an equal query was a moment quicker")
+    return None, amended(record, lesson=note)
 
 
 def _again(

@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_intercascade import prompts
 from langchain_intercascade._steps import QUIET, Fault, Steps, ask, attempt
 from langchain_intercascade.costs import Prices, charged
-from langchain_intercascade.equipment import equipped, misfit
+from langchain_intercascade.equipment import equipping, misfit
 from langchain_intercascade.errors import ConfigurationError, NoSlotError
 from langchain_intercascade.learning.lesson import is_outage
 from langchain_intercascade.record import with_fault
@@ -48,6 +48,7 @@ def weak_generate(
         breaker: Decides when to leave a failing model alone.
     """
     fuse = breaker or Breaker(of="weak model")
+    equipped = equipping(weak)
 
     def body(state: CascadeState, run: Run) -> Steps[Update]:
         if run.force == "strong":
@@ -55,7 +56,7 @@ def weak_generate(
         if run.force != "weak" and not fuse.allows():
             return {"attempt": Attempt(message=None, reason="weak_paused", detail=_PAUSED)}
         prompt = with_strategies(state["messages"], state.get("shown") or [])
-        model, kwargs = equipped(weak, run)
+        model, kwargs = equipped(run)
         began = perf_counter()
         answer = yield from attempt(
             ask(model, prompt, kwargs=kwargs, run_name="weak", tags=[QUIET])

@@ -297,7 +297,7 @@ def test_a_refused_replay_is_no_verdict_on_a_strategy(host: Host) -> None:
 
 
 def test_a_repository_that_cannot_be_looked_up_in_is_a_fault_in_the_record(host: Host) -> None:
-    """Though the lesson is then written down without looking."""
+    """It is looked up in only where a lesson of the same query is there already."""
 
     class Forgetful(QdrantRepository):
         def getting(self, strategy_id: str, *, tenant: str) -> Steps[Strategy | None]:
@@ -308,11 +308,13 @@ def test_a_repository_that_cannot_be_looked_up_in_is_a_fault_in_the_record(host:
         failing = True
 
     with Forgetful(":memory:") as repository, cascade_of(repository=repository) as cascade:
-        _, record = host.ask(cascade, learning="background")
+        _, first = host.ask(cascade, learning="background")
+        _, second = host.ask(cascade, learning="background")
         repository.failing = False
 
-    assert {"where": "strong_generate", "error": "OSError"} in record["faults"]
-    assert record["lesson"]["state"] == "queued"
+    assert ([], "queued") == (first["faults"], first["lesson"]["state"])
+    assert {"where": "strong_generate", "error": "OSError"} in second["faults"]
+    assert ("known", first["lesson"]["id"]) == (second["lesson"]["state"], second["lesson"]["id"])
 
 
 def memory() -> QdrantRepository:
