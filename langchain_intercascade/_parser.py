@@ -46,7 +46,10 @@ class StructuredParser(BaseCumulativeTransformOutputParser[Any]):
         except ValueError as error:
             if partial:
                 return None
-            msg = "The answer does not hold what was asked for."
+            msg = (
+                "The answer does not hold what was asked for; it is in this error's `llm_output`. "
+                "Ask again; with include_raw=True it is returned, not raised."
+            )
             raise OutputParserException(msg, llm_output=answer.text) from error
 
     def _typed(self, value: Any) -> Any:

@@ -203,7 +203,8 @@ class _Assembly:
         if told.threshold is not None:
             msg = (
                 f"threshold={told.threshold!r} and target_risk={target_risk!r} were both given: "
-                "either the threshold is yours, or it is found for the risk that you allow."
+                "either the threshold is yours, or it is found for the risk that you allow. Leave "
+                "one out."
             )
             raise ConfigurationError(msg)
         rate = AUDIT_RATE if told.audit_rate is None else told.audit_rate

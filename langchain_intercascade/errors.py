@@ -17,7 +17,8 @@
 
 A weak model, an encoder or a repository that fails does not raise at all: the
 cascade answers as a plain strong call would have, and says so in the decision
-record.  What does raise is what a caller can act on.
+record.  What does raise is what a caller can act on.  Where things are counted
+for people to read, here and elsewhere, `how_many` puts the number into words.
 """
 
 from __future__ import annotations
@@ -123,3 +124,23 @@ class RepositoryCorruptError(RepositoryError):
 
 class LessonRejectedError(InterCascadeError):
     """A distilled strategy was unusable or unsafe, so it was not stored."""
+
+
+def how_many(number: float, thing: str, things: str = "") -> str:
+    """Return how many there are, in words for people: the noun agrees with the number.
+
+    Args:
+        number: How many; printed as `str` does, a whole `float` without its point.
+        thing: What one of them is called.
+        things: What several are called; if left out, by the rule, as for "label" and "query".
+
+    Examples:
+        >>> how_many(1, "solved example"), how_many(0, "label"), how_many(2, "query")
+        ('1 solved example', '0 labels', '2 queries')
+        >>> how_many(1.0, "day"), how_many(1.5, "day"), how_many(2, "label is", "labels are")
+        ('1 day', '1.5 days', '2 labels are')
+    """
+    ending_in_ies = thing.endswith("y") and not thing.endswith(("ay", "ey", "oy", "uy"))
+    several = things or (f"{thing[:-1]}ies" if ending_in_ies else f"{thing}s")
+    shown = f"{number:g}" if isinstance(number, float) else str(number)
+    return f"{shown} {thing if number == 1 else several}"

@@ -316,13 +316,15 @@ class Strategy(_Frozen):
         """
         last = self.history[-1] if self.history else None
         if last is None or last.undo is None:
-            msg = f"Strategy {self.id} has no change that could be undone."
+            msg = f"Strategy {self.id} has no change that could be undone. "
+            msg += "`intercascade strategies show` tells its history."
             raise ValueError(msg)
         entry = Change(at=now(), version=self.version + 1, what=f"undone: {last.what}")
         before = type(self).model_validate({**self.payload(), **last.undo})
         if before.advice is None and before.lesson is None:
             msg = (
-                f"Strategy {self.id} cannot go back: the lesson it was to be made of is forgotten."
+                f"Strategy {self.id} cannot go back: the lesson it was to be made of is forgotten. "
+                "Archive it instead; the next such query teaches a new one."
             )
             raise ValueError(msg)
         return before.changed(version=self.version + 1, history=(*self.history[:-1], entry))

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from langchain_intercascade.cli.screen import err, out
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 from langchain_intercascade.evaluation.metrics import suggested_thresholds
 from langchain_intercascade.evaluation.pack import LogprobPack, Pack, PackError, Split, read_pack
 from langchain_intercascade.evaluation.replay import (
@@ -156,9 +156,12 @@ def _suggest(pack: LogprobPack, replay: Replay) -> NoReturn:
     scores = recorded_scores(rows, replay.weak_model)
     found = suggested_thresholds(scores, DEFERRED)
     if not found:
-        msg = f"{replay.weak_model} has no confidence in the train split of {pack.name}."
+        msg = (
+            f"{replay.weak_model} has no confidence in the train split of {pack.name}, so no "
+            "threshold can be suggested: give one with --threshold, or choose another --weak."
+        )
         raise PackError(msg)
-    typer.echo(f"Thresholds from the {len(rows)} train questions of {pack.name}:\n")
+    typer.echo(f"Thresholds from the {how_many(len(rows), 'train question')} of {pack.name}:\n")
     for share, (value, real) in zip(DEFERRED, found, strict=True):
         typer.echo(f"  --threshold {value:.6f}   defers {real:.1%} of them (asked: {share:.0%})")
     typer.echo("")
@@ -180,7 +183,7 @@ def _run(replay: Replay, threshold: ThresholdValue, asked: PackAsked) -> dict[st
 def _show(report: Report, console: Console) -> None:
     cascade = report["arms"]["cascade"]
     console.print(
-        f"{report['pack']}: {cascade['n']} questions ({report['split']}), "
+        f"{report['pack']}: {how_many(cascade['n'], 'question')} ({report['split']}), "
         f"{report['models']['weak']} -> {report['models']['strong']}, "
         f"threshold {report['threshold']}, seed {report['seed']}"
     )
@@ -215,7 +218,8 @@ def _write(report: Report, path: Path) -> None:
     try:
         write_report(report, path)
     except OSError as error:
-        refuse(f"--json {path}: it cannot be written ({error.strerror}).")
+        why = error.strerror or type(error).__name__
+        refuse(f"--json {path}: it cannot be written ({why}). Name another file, or make room.")
 
 
 def _command(replay: Replay, asked: PackAsked) -> str:

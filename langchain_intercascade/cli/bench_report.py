@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from langchain_intercascade.cli.screen import dollars
+from langchain_intercascade.errors import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,9 +61,10 @@ def printed(report: Report, console: Console) -> None:
 
 def _head(report: Report) -> str:
     data, seeds = report["data"], report["seeds"]
-    families = f" of {data['families']} families" if data["families"] else ""
+    families = f" of {how_many(data['families'], 'family')}" if data["families"] else ""
+    seed = "seed" if len(seeds) == 1 else "seeds"
     return (
-        f"{report['title']}: {data['questions']} questions{families}, seeds "
+        f"{report['title']}: {how_many(data['questions'], 'question')}{families}, {seed} "
         f"{', '.join(map(str, seeds))}; {' -> '.join(report['models'].values())}; threshold "
         f"{report['threshold']}; graded by {data['grader']}."
     )

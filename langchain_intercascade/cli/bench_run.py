@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from langchain_intercascade.cli import given
 from langchain_intercascade.cli.bench_report import printed
 from langchain_intercascade.cli.screen import err, out
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 from langchain_intercascade.evaluation.experiment import Experiment
 from langchain_intercascade.evaluation.journal import Journal
 from langchain_intercascade.evaluation.outcome_report import make_report
@@ -79,7 +79,8 @@ def run_bench(asked: Asked) -> None:
     purse = Purse(experiment.prices, ceiling=asked.max_cost, concurrency=asked.concurrency)
     journal = Journal(asked.run, experiment.settings(), purse=purse)
     if journal.kept:
-        err().print(f"Going on: {journal.kept} replies are known already.")
+        known = how_many(journal.kept, "reply is", "replies are")
+        err().print(f"Going on: {known} known already.")
     with _ticking(work(experiment, arms)) as tick:
         ran = run_experiment(experiment, journal, arms, concurrency=asked.concurrency, tick=tick)
     _told(asked, ran, make_report(experiment, ran, title=_title(asked), command=asked.command))
@@ -145,7 +146,10 @@ def _options(asked: Asked) -> dict[str, Any]:
 
 def _warm(path: Path | None) -> Path | None:
     if path is not None and not path.is_dir():
-        msg = f"--warm {path}: there is no such folder."
+        msg = (
+            f"--warm {path}: there is no such folder. Name the folder of a repository, such as one "
+            "that `intercascade ask --path` made."
+        )
         raise ConfigurationError(msg)
     return path
 
@@ -161,7 +165,7 @@ def _title(asked: Asked) -> str:
 
 def _check_place(path: Path | None) -> None:
     if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-        msg = f"--json {path}: name a file in a folder that exists."
+        msg = f"--json {path}: name a file in a folder that exists, such as ./report.json."
         raise ConfigurationError(msg)
 
 
@@ -169,7 +173,10 @@ def _write(report: Report, path: Path) -> None:
     try:
         write_report(report, path)
     except OSError as error:
-        msg = f"{path} cannot be written ({error.strerror})."
+        msg = (
+            f"{path} cannot be written ({error.strerror or type(error).__name__}). Make room for "
+            "it, or name another place with --json FILE or --run DIR."
+        )
         raise ConfigurationError(msg) from error
 
 
@@ -199,4 +206,4 @@ class _Lines:
             self._done += 1
             done = self._done
         if done % max(1, self._total // LINES) == 0:
-            err().print(f"{done} of {self._total} questions answered")
+            err().print(f"{done} of {how_many(self._total, 'question')} answered")

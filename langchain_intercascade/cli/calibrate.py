@@ -22,7 +22,7 @@ from langchain_intercascade.cli.options import (
 )
 from langchain_intercascade.cli.screen import err
 from langchain_intercascade.cli.screen import out as console
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 from langchain_intercascade.evaluation.questions import Questions, read_questions
 from langchain_intercascade.repository.edge import EdgeRepository
 from langchain_intercascade.threshold.bounds import checked_delta, checked_target
@@ -154,8 +154,8 @@ def _checked(questions: Questions, strong: str | None) -> Questions:
     unknown = [row.line for row in questions.rows if row.answer is None]
     if unknown and strong is None:
         msg = (
-            f"{questions.name}, line {unknown[0]} has no answer, and {len(unknown) - 1} others "
-            "have none: add --strong MODEL, whose answers then count as right."
+            f"{questions.name}: {how_many(len(unknown), 'line has', 'lines have')} no answer, the "
+            f"first is line {unknown[0]}. Add --strong MODEL, whose answers then count as right."
         )
         raise ConfigurationError(msg)
     return questions

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_intercascade.cli.screen import dollars
 from langchain_intercascade.costs import total
+from langchain_intercascade.errors import how_many
 
 if TYPE_CHECKING:
     from langchain_intercascade.evaluation.calibration import Found, Outcome
@@ -122,17 +123,18 @@ def beware(result: Result) -> list[str]:
     unjudged, judged = sum(found.unjudged.values()), sum(found.judged.values())
     if unjudged:
         whole = judged + (unjudged if found.on_abstain == "skip" else 0)
-        warnings.append(f"{unjudged} of {whole} answers could not be judged {_ruling(found)}")
+        answers = f"{unjudged} of {how_many(whole, 'answer')}"
+        warnings.append(f"{answers} could not be judged {_ruling(found)}")
     if failed:
         why = Counter(each.why for each in failed).most_common(1)[0][0]
         warnings.append(
-            f"{len(failed)} questions failed ({why}) and were left out; the same command tries "
-            "them again."
+            f"{how_many(len(failed), 'question')} failed ({why}) and {_were(len(failed))} left "
+            "out; the same command tries again."
         )
-    if result.questions.repeated:
+    if repeated := result.questions.repeated:
         warnings.append(
-            f"{result.questions.repeated} lines repeated an earlier question and were left out: "
-            "they are no evidence of their own."
+            f"{how_many(repeated, 'line')} repeated an earlier question and {_were(repeated)} left "
+            "out: a repetition is no evidence of its own."
         )
     if any("strong" in row.usage for row in result.finished):
         warnings.append(
@@ -140,6 +142,10 @@ def beware(result: Result) -> list[str]:
             "own included."
         )
     return warnings + _more(result)
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _ruling(found: Found) -> str:
@@ -192,8 +198,9 @@ def unfinished(outcome: Outcome, finished: int, asked: int, progress: Path) -> s
         "interrupted": f"Interrupted, after {dollars(outcome.spent)}",
     }[outcome.ending]
     return (
-        f"{why}: {finished} of {asked} questions are finished and kept in {progress}. Nothing is "
-        "promised yet. The same command goes on from here."
+        f"{why}: {finished} of {how_many(asked, 'question')} {'is' if finished == 1 else 'are'} "
+        f"finished and kept in {progress}. Nothing is promised yet. "
+        "The same command goes on from here."
     )
 
 
@@ -201,9 +208,11 @@ def _counts(result: Result) -> str:
     judged = result.found.judged
     regimes = " and ".join(f"{n} {regime}" for regime, n in judged.items() if n)
     before = f", {result.resumed} of them in an earlier run" if result.resumed else ""
+    questions = how_many(len(result.finished), "question")
+    count = "answer counts" if sum(judged.values()) == 1 else "answers count"
     return (
-        f"{result.bound_to.weak_model} answered {len(result.finished)} questions of "
-        f"{result.questions.name}{before}; {regimes} answers count."
+        f"{result.bound_to.weak_model} answered {questions} of {result.questions.name}{before}; "
+        f"{regimes} {count}."
     )
 
 

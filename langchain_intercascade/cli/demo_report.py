@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from langchain_intercascade.cli.screen import dollars, percent, sparkline
+from langchain_intercascade.errors import how_many
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +21,7 @@ def printed(run: dict[str, Any], console: Console) -> None:
     console.print(Text(run["heading"], style="yellow"))
     _say(console, "What was learned", _learned(run))
     console.print(_strong_calls(run))
-    _say(console, f"The same {run['questions']} questions, three times", _compared(run))
+    _say(console, f"The same {how_many(run['questions'], 'question')}, three times", _compared(run))
     console.print(_arms(run))
     if run["example"]:
         _say(console, "One question, before and after", "")
@@ -37,9 +38,10 @@ def _say(console: Console, title: str, text: str) -> None:
 def _learned(run: dict[str, Any]) -> str:
     made = run["strategies"]["after"] - run["strategies"]["before"]
     cut = run["threshold"]
+    strategies = how_many(made, "strategy")
     text = (
         f"The strong model answered {percent(run['strong_share'])} of the questions and wrote "
-        f"{made} strategies. The gate accepted the weak answer to {percent(run['coverage'])} "
+        f"{strategies}. The gate accepted the weak answer to {percent(run['coverage'])} "
         f"(threshold {cut['value']}, {cut['origin']})"
     )
     if run["selective_risk"] is None:

@@ -22,6 +22,7 @@ from langchain_intercascade.errors import (
     InterCascadeError,
     RepositoryCorruptError,
     RepositoryLockedError,
+    how_many,
 )
 from langchain_intercascade.repository.embeddings import HashingEmbeddings
 from langchain_intercascade.repository.operations import Read
@@ -171,7 +172,7 @@ def _contents(config: Config, repository: StrategyRepository) -> Iterator[Findin
         yield ok("strategies", f"tenant {config.tenant}: none yet{whole}")
     yield from _lessons(held)
     if held.damaged:
-        seen = f"{held.damaged} points cannot be read as strategies"
+        seen = f"{how_many(held.damaged, 'point')} cannot be read as strategies"
         yield warning("strategies", seen, "They are passed over; restore them from a backup.")
 
 

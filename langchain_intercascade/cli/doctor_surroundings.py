@@ -17,7 +17,7 @@ from langchain_intercascade.config.building import telemetry_of
 from langchain_intercascade.config.config import Config
 from langchain_intercascade.config.reading import PREFIX, variables
 from langchain_intercascade.config.tables import LOOPBACK
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,9 @@ def look_at_gateway(config: Config) -> Iterator[Finding]:
         yield problem("gateway", str(error), "The gateway does not start without it.")
         return
     if keys:
-        yield ok("gateway", f"{len(keys)} keys, for {', '.join(sorted(set(keys.values())))}")
+        yield ok(
+            "gateway", f"{how_many(len(keys), 'key')}, for {', '.join(sorted(set(keys.values())))}"
+        )
     elif host not in LOOPBACK:
         seen = f"without a key it refuses to listen on {host}, open to whoever reaches it"
         yield problem("gateway", seen, "Name the variables that hold keys in [serve.api_keys].")

@@ -110,7 +110,7 @@ def _chosen(where: StrategyRepository, tenant: str, weak: str | None) -> list[Li
     if not latest:
         msg = (
             f"Nothing is promised in {where.location} for the tenant {tenant!r}. A cascade with "
-            "target_risk= writes down what it promises with its first answer."
+            "target_risk= writes down what it promises with its first answer; see --tenant."
         )
         raise ConfigurationError(msg)
     if weak is None:

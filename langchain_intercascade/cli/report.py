@@ -85,7 +85,10 @@ def _write(runs: Sequence[Run], path: Path) -> None:
     try:
         write_page(page, path)
     except OSError as error:
-        msg = f"--html {path}: it cannot be written ({error.strerror})."
+        msg = (
+            f"--html {path}: it cannot be written ({error.strerror or type(error).__name__}). Name "
+            "a file in a folder that exists and that you may write to."
+        )
         raise ConfigurationError(msg) from None
 
 

@@ -9,7 +9,7 @@ import typer
 
 from langchain_intercascade.cli.screen import err, out
 from langchain_intercascade.config.config import CONFIG, Config
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 
 
 def serve(
@@ -45,7 +45,8 @@ def serve(
         raise ConfigurationError(msg) from error
     left = server.serve(found, ready=_announce)
     if left:
-        err().print(f"{left} lessons are left for the next time.")
+        lessons = how_many(left, "lesson is", "lessons are")
+        err().print(f"{lessons} left for the next time.")
 
 
 def _announce(address: str) -> None:

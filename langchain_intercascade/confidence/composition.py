@@ -62,7 +62,10 @@ def weighted(*pairs: tuple[Any, float]) -> ConfidenceFunction:
     """
     for _, weight in pairs:
         if not (isinstance(weight, int | float) and 0 < weight < math.inf):
-            msg = f"The weight {weight!r} must be a finite number above 0."
+            msg = (
+                f"The weight {weight!r} must be a finite number above 0, such as 1: leave a part "
+                "out that shall not count."
+            )
             raise ConfigurationError(msg)
     weights = [weight for _, weight in pairs]
     total = math.fsum(weights)
@@ -109,7 +112,7 @@ class _Together(Composite):
         self, parts: Sequence[Any], verdict: Verdict, *, name: str, needed: Callable[..., bool]
     ) -> None:
         if not parts:
-            msg = f"{name}() needs at least one confidence function."
+            msg = f"{name}() was given nothing: it needs at least one confidence function."
             raise ConfigurationError(msg)
         several = [as_confidence(part) for part in parts]
         names = ", ".join(part.method for part in several)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from langchain_intercascade.confidence.base import Composite, Evidence, Score, score_of
 from langchain_intercascade.confidence.custom import as_confidence
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 
 if TYPE_CHECKING:
     from langchain_intercascade._steps import Steps
@@ -67,7 +67,8 @@ class Recalibration:
         if not (xs and len(xs) == len(ys) and rising and level and inside):
             msg = (
                 "A recalibration needs as many probabilities as scores, at least one, all in "
-                f"[0, 1]; scores that rise and probabilities that do not fall, not {xs}, {ys}."
+                f"[0, 1]; scores that rise and probabilities that do not fall, not {xs}, {ys}. "
+                "`fit_isotonic` and `fit_platt` make one."
             )
             raise ConfigurationError(msg)
 
@@ -102,7 +103,10 @@ class Recalibration:
             )
             kind, fitted_on = str(payload["kind"]), int(payload["fitted_on"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            msg = f"This is not a recalibration ({type(error).__name__}): fit it again."
+            msg = (
+                f"This is not a recalibration ({type(error).__name__}): expected what `payload` "
+                "returned, with scores, probabilities, kind and fitted_on. Fit it again."
+            )
             raise ConfigurationError(msg) from error
         return cls(scores, probabilities, kind, fitted_on)
 
@@ -169,10 +173,17 @@ class _Recalibrated(Composite):
 
 def _checked(scores: Sequence[float], correct: Sequence[bool]) -> tuple[list[float], list[int]]:
     if not len(scores) == len(correct) > 0:
-        msg = f"{len(scores)} scores and {len(correct)} labels: there must be as many, and some."
+        msg = (
+            f"{how_many(len(scores), 'score')} and {how_many(len(correct), 'label')}: there must "
+            "be as many, and some. Give each answer one of both."
+        )
         raise ConfigurationError(msg)
-    if not all(0 <= score <= 1 for score in scores):
-        msg = "A score is not a number in [0, 1]: leave answers without a score out."
+    outside = [at for at, score in enumerate(scores) if not 0 <= score <= 1]  # NaN is
+    if outside:
+        msg = (
+            f"Score {outside[0]} is {scores[outside[0]]!r}; expected is a number in [0, 1]. Leave "
+            "answers without a score out; if it is a log-probability, take its exponential."
+        )
         raise ConfigurationError(msg)
     return [float(score) for score in scores], [int(bool(label)) for label in correct]
 

@@ -83,7 +83,10 @@ def model_of(config: Config, role: str) -> Runnable[Any, AIMessage]:
         limit = {} if seconds is None else {"timeout": seconds}
         return as_model(table.name, config.where(role, "name"), **{**limit, **params})
     if params:
-        msg = f"{config.where(role)}: a simulated model takes nothing but its name."
+        msg = (
+            f"{config.where(role)}: a simulated model takes nothing but its name. Leave out "
+            f"{', '.join(params)}."
+        )
         raise ConfigurationError(msg)
     return SimulatedWeak() if role == "weak" else SimulatedStrong()
 
@@ -144,7 +147,10 @@ def confidence_of(config: Config) -> ConfidenceFunction:
         return _CONFIDENCES[name](**params)
     except TypeError as error:
         told = ", ".join(params) or "no arguments"
-        msg = f"{where}={name!r} does not take {told}: {error}."
+        msg = (
+            f"{where}={name!r} does not take {told}: {error}. Leave out what it does not take; "
+            "docs/configuration.md says what each takes."
+        )
         raise ConfigurationError(msg) from error
 
 

@@ -43,5 +43,8 @@ def write_template(file: Path, *, force: bool = False) -> None:
         msg = f"{file} is there already. Choose another name, or replace it with --force."
         raise ConfigurationError(msg) from None
     except OSError as error:
-        msg = f"{file} cannot be written ({error.strerror or type(error).__name__})."
+        msg = (
+            f"{file} cannot be written ({error.strerror or type(error).__name__}). Name a file in "
+            "a folder that you may write to."
+        )
         raise ConfigurationError(msg) from error

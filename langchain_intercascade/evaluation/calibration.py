@@ -148,7 +148,8 @@ class _Books:
         if len(self.failed) >= HOPELESS and not self._progress.finished:
             msg = (
                 f"The first {len(self.failed)} questions all failed ({self.failed[-1].why}); the "
-                "rest was not tried."
+                "rest was not tried. See whether the model is up and takes its key, then give the "
+                "same command again."
             )
             raise CalibrationError(msg)
 

@@ -15,7 +15,7 @@ from langchain_core.runnables import Runnable
 from langchain_intercascade.chat_model import InterCascade
 from langchain_intercascade.confidence.custom import as_confidence
 from langchain_intercascade.costs import Prices
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 from langchain_intercascade.evaluation.arms import Grader
 from langchain_intercascade.evaluation.grading import grader_of
 from langchain_intercascade.evaluation.labelling import labels_only
@@ -90,8 +90,9 @@ class Experiment:
             raise ConfigurationError(msg)
         if self.thresholds and len(self.thresholds) != len(self.models) - 1:
             msg = (
-                f"There are {len(self.models)} models and {len(self.thresholds)} thresholds: give "
-                "one for each model but the last."
+                f"There are {how_many(len(self.models), 'model')} and "
+                f"{how_many(len(self.thresholds), 'threshold')}: give one for each model but the "
+                "last."
             )
             raise ConfigurationError(msg)
         if self.target_risk is not None:
@@ -175,7 +176,10 @@ class Experiment:
 
         def judge(name: str) -> Model:
             if make is None:
-                msg = f"judge:{name}: nobody said how to make a judge of it."
+                msg = (
+                    f"judge:{name}: nobody said how to make a judge of it. Give the experiment "
+                    "`judge=`, a function that makes a model of a name."
+                )
                 raise ConfigurationError(msg)
             return RecallingModel(inner=make(name), memory=memory, level="judge")
 

@@ -100,7 +100,7 @@ def _known(question: Question) -> str:
     if question.answer is None:
         msg = (
             "A question has no known answer, so nothing can be measured with it: "
-            f"{question.messages[-1].text[:80]!r}."
+            f"{question.messages[-1].text[:80]!r}. Give it an `answer`, or leave it out."
         )
         raise ConfigurationError(msg)
     return question.answer
@@ -151,7 +151,10 @@ def _by_pattern(text: str) -> Verdict:
     try:
         pattern = re.compile(text)
     except re.error as error:
-        msg = f"regex:{text} is no regular expression ({error})."
+        msg = (
+            f"regex:{text} is no regular expression ({error}): give one that Python's `re` takes, "
+            "such as regex:#### (.*)."
+        )
         raise ConfigurationError(msg) from error
 
     def verdict(answer: str, known: str) -> bool:

@@ -167,7 +167,10 @@ class Journal:
             if not told.fault:
                 self.purse.paid(told.message, asked.model)
         except (KeyError, TypeError, ValueError) as error:
-            msg = f"{FILE}, line {number} is damaged: it is no reply ({error})."
+            msg = (
+                f"{FILE}, line {number} is damaged: it is no reply ({error}). Delete the line, and "
+                "that call is made again; or name another --run."
+            )
             raise ConfigurationError(msg) from error
         self._told[asked] = told
         self.kept += 1
@@ -216,7 +219,10 @@ def _book(folder: Path, settings: Mapping[str, object]) -> Logbook:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        msg = f"{folder} cannot be made a folder ({error.strerror or error})."
+        msg = (
+            f"--run {folder} cannot be made a folder ({error.strerror or error}). Name a "
+            "folder that is there, or one that can be made."
+        )
         raise ConfigurationError(msg) from error
     name = "the journal of a run|--run"
     return Logbook(folder / FILE, settings, kind=KIND, version=VERSION, name=name)

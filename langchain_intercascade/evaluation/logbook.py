@@ -52,7 +52,10 @@ class Logbook:
         try:
             self._entries = self._opened()
         except OSError as error:
-            msg = f"{self.path} cannot be read and written ({error.strerror or error})."
+            msg = (
+                f"{self.path} cannot be read and written ({error.strerror or error}). Name another "
+                f"{self._option}, where you may do both."
+            )
             raise ConfigurationError(msg) from error
 
     def entries(self) -> Iterator[tuple[int, Line]]:

@@ -121,7 +121,10 @@ class LogprobPack:
         """
         for name in (weak, strong):
             if name not in self.models:
-                msg = f"{self.name} has no model {name!r}; it has {', '.join(self.models)}."
+                msg = (
+                    f"{self.name} has no model {name!r}; it has {', '.join(self.models)}. Choose "
+                    "two of those."
+                )
                 raise PackError(msg)
         both = [row for row in self.rows if {weak, strong} <= row.models.keys()]
         if not both:
@@ -133,7 +136,10 @@ class LogprobPack:
             raise PackError(msg)
         found = [row for row in both if split in {None, row.split}]
         if not found:
-            msg = f"{self.name} has no {split} split for {weak} and {strong}."
+            msg = (
+                f"{self.name} has no {split} split for {weak} and {strong}: it has "
+                f"{', '.join(sorted({row.split for row in both}))}. Name another, or all."
+            )
             raise PackError(msg)
         return found
 
@@ -172,7 +178,10 @@ def read_pack(path: str | Path) -> Pack:
     try:
         data = file.read_bytes()
     except OSError as error:
-        msg = f"{file} cannot be read ({error.strerror or type(error).__name__})."
+        msg = (
+            f"{file} cannot be read ({error.strerror or type(error).__name__}). Name a file of "
+            "JSON lines, gzipped or not."
+        )
         raise PackError(msg) from error
     rows = list(_objects(file.name, _decoded(file.name, _unzipped(file.name, data))))
     digest = sha256(data).hexdigest()
@@ -185,13 +194,19 @@ def _unzipped(name: str, data: bytes) -> bytes:
     """Return the content; what a file is called matters less than what it is."""
     if not data.startswith(_GZIP_MAGIC):
         if name.endswith(".gz") and data:
-            msg = f"{name} is not a gzip file, although its name says so."
+            msg = (
+                f"{name} is not a gzip file, although its name says so: call it .jsonl if it is "
+                "plain text, or get it again."
+            )
             raise PackError(msg)
         return data
     try:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
-        msg = f"{name} is a damaged or incomplete gzip file."
+        msg = (
+            f"{name} is a damaged or incomplete gzip file ({type(error).__name__}): get it again, "
+            "whole."
+        )
         raise PackError(msg) from error
 
 
@@ -200,7 +215,10 @@ def _decoded(name: str, data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        msg = f"{name}, line {line}: it is not UTF-8 text, so it cannot be JSON lines."
+        msg = (
+            f"{name}, line {line}: it is not UTF-8 text (byte {error.start}), so it cannot be JSON "
+            "lines. Save it as UTF-8."
+        )
         raise PackError(msg) from error
 
 
@@ -214,10 +232,16 @@ def _objects(name: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             found = json.loads(line)
         except (ValueError, RecursionError) as error:
             detail = error.msg if isinstance(error, json.JSONDecodeError) else "it cannot be read"
-            msg = f"{name}, line {number}: it is not JSON ({detail}); expected one object a line."
+            msg = (
+                f"{name}, line {number}: it is not JSON ({detail}); expected one object a line. "
+                "Mend the line or leave it out."
+            )
             raise PackError(msg) from error
         if not isinstance(found, dict):
-            msg = f"{name}, line {number}: it is a JSON {type(found).__name__}, not an object."
+            msg = (
+                f"{name}, line {number}: it is a JSON {type(found).__name__}, not an object. Write "
+                "one object, in braces, on each line."
+            )
             raise PackError(msg)
         yield number, found
 
@@ -233,7 +257,7 @@ def _shape(name: str, rows: Sequence[tuple[int, dict[str, Any]]]) -> Shape:
     shapes = "; or ".join(", ".join(keys) for keys in _KEYS.values())
     msg = (
         f"{name}, line {number}: it has the keys {', '.join(first) or '(none)'}, which is no known "
-        f"shape of a pack. Expected are at least: {shapes}."
+        f"shape of a pack. Give each line at least: {shapes}."
     )
     raise PackError(msg)
 
@@ -250,5 +274,5 @@ def _validated(name: str, number: int, row: dict[str, Any], kind: type[_R]) -> _
     except ValidationError as error:
         wrong = error.errors()[0]
         where = ".".join(map(str, wrong["loc"]))
-        msg = f"{name}, line {number}: {where}: {wrong['msg']}."
+        msg = f"{name}, line {number}: {where}: {wrong['msg']}. Mend the line or leave it out."
         raise PackError(msg) from error

@@ -113,5 +113,8 @@ class Progress:
         except ValidationError as error:
             wrong = error.errors()[0]
             where = ".".join(map(str, wrong["loc"]))
-            msg = f"{self.path.name}, line {number} is damaged: {where}: {wrong['msg']}."
+            msg = (
+                f"{self.path.name}, line {number} is damaged: {where}: {wrong['msg']}. Delete the "
+                "file to begin anew."
+            )
             raise ConfigurationError(msg) from error

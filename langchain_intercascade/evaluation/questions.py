@@ -157,7 +157,10 @@ def _one_of(row: Row, name: str | None, names: tuple[str, ...]) -> Any:
     """
     if name is not None:
         if name not in row.cells:
-            msg = f"{row.where} has no column {name!r}; it has {', '.join(map(str, row.cells))}."
+            msg = (
+                f"{row.where} has no column {name!r}; it has {', '.join(map(str, row.cells))}. "
+                "Name one of those."
+            )
             raise ConfigurationError(msg)
         return row.cells[name]
     given = [name for name in names if row.cells.get(name) not in (None, "")]

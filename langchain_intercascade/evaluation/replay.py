@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 from langchain_intercascade.chat_model import InterCascade
+from langchain_intercascade.errors import how_many
 from langchain_intercascade.evaluation.arms import (
     Grade,
     Outcome,
@@ -112,6 +113,7 @@ def logprob_replay(
         PackError: A model is unknown, or no prompt was put to both.
     """
     rows = pack.rows_of(weak, strong, split)
+    questions = how_many(len(rows), "question")
     return Replay(
         questions=[Question(_messages(row)) for row in rows],
         weak=[_recording(row.prompt, row.models[weak]) for row in rows],
@@ -120,7 +122,7 @@ def logprob_replay(
         strong_model=strong,
         options={"learning": "off", "k": 0},
         recorded=(
-            f"{len(rows)} questions with the answers of {weak} and {strong}, right or wrong.",
+            f"{questions} with the answers of {weak} and {strong}, right or wrong.",
             "What each call cost, in dollars.",
             f"The confidence: exp of the log-probability that {weak} gave its answer.",
             *_oddities([row.models[weak] for row in rows]),
@@ -145,6 +147,8 @@ def transfer_replay(
         k: How many strategies are shown at most.
         min_similarity: Least similarity of a strategy that is shown.
     """
+    questions = how_many(len(pack.rows), "question")
+    families = how_many(len(pack.families), "family")
     golds = [Recording(r.question, r.gold, correct=True, family=r.family) for r in pack.rows]
     return Replay(
         questions=[Question([HumanMessage(r.question)], family=r.family) for r in pack.rows],
@@ -160,7 +164,7 @@ def transfer_replay(
             "distiller": stand_in_distiller(golds),
         },
         recorded=(
-            f"{len(pack.rows)} questions of {len(pack.families)} families, with gold answers.",
+            f"{questions} of {families}, with gold answers.",
             "One model's answer to each without help (direct), right or wrong.",
             "The same with worked reasoning of the question's family in its prompt (cot).",
         ),
@@ -276,8 +280,9 @@ def _oddities(answers: Sequence[ModelAnswer]) -> list[str]:
         return []
     return [
         (
-            f"Played as they are, so that the gate defers them: {missing} weak answers that are "
-            f"missing, {unusable} log-probabilities that are missing or not finite."
+            "Played as they are, so that the gate defers them: "
+            f"{how_many(missing, 'missing weak answer')}, "
+            f"{how_many(unusable, 'log-probability', 'log-probabilities')} missing or not finite."
         )
     ]
 

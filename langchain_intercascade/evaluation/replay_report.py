@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from langchain_intercascade.errors import how_many
 from langchain_intercascade.evaluation.arms import Outcome
 from langchain_intercascade.evaluation.figures import figures
 from langchain_intercascade.evaluation.metrics import arm_metrics, other_gates, pessimistic
@@ -178,7 +179,7 @@ def _learned(report: Report) -> str:
     cascade = arms["cascade"]
     stored, assumed = cascade["lessons"].get("stored", 0), cascade["assumed_answers"]
     return (
-        f"{stored} strategies were stored (k={report['k']}, "
+        f"{how_many(stored, 'strategy was', 'strategies were')} stored (k={report['k']}, "
         f"min_similarity={report['min_similarity']}). Weak accuracy: "
         f"{arms['weak_only']['weak_accuracy']:.3f} without help, {cascade['weak_accuracy']:.3f} in "
         f"the cascade ({cascade['tenths'][-1]['weak_accuracy']:.3f} in its last tenth, "

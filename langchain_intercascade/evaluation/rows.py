@@ -49,15 +49,21 @@ def _text(file: Path) -> str:
         plain = gzip.decompress(data) if file.suffix == ".gz" else data
         return plain.decode("utf-8-sig")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        msg = f"{file.name} is not a whole gzipped file ({error})."
+        msg = (
+            f"{file.name} is not a whole gzipped file ({error}): get it again, or drop .gz from "
+            "its name if it is plain text."
+        )
         raise ConfigurationError(msg) from error
     except OSError as error:
-        msg = f"{file} cannot be read ({error.strerror or type(error).__name__})."
+        msg = (
+            f"{file} cannot be read ({error.strerror or type(error).__name__}). Name a file of "
+            "questions: .jsonl, .csv or .json."
+        )
         raise ConfigurationError(msg) from error
     except UnicodeDecodeError as error:
         msg = (
-            f"{file.name} is not UTF-8 text (byte {error.start}); the name of a gzipped file is to "
-            "end in .gz."
+            f"{file.name} is not UTF-8 text (byte {error.start}): save it as UTF-8; the name of a "
+            "gzipped file is to end in .gz."
         )
         raise ConfigurationError(msg) from error
 
@@ -86,11 +92,17 @@ def _csv(name: str, text: str) -> Iterator[Row]:
         for cells in rows:
             where = f"{name}, line {rows.line_num}"
             if None in cells:
-                msg = f"{where} has more cells than the head has names."
+                msg = (
+                    f"{where} has more cells than the head has names: put cells that hold a comma "
+                    "in quotation marks."
+                )
                 raise ConfigurationError(msg)
             yield Row(where, rows.line_num, cells)
     except csv.Error as error:
-        msg = f"{name}, line {rows.line_num} is not CSV: {error}."
+        msg = (
+            f"{name}, line {rows.line_num} is not CSV ({error}): close its quotation marks, and "
+            "double those inside a cell."
+        )
         raise ConfigurationError(msg) from error
 
 
@@ -106,6 +118,9 @@ def _json(where: str, text: str) -> Any:
 
 def _object(where: str, found: Any) -> Mapping[str, Any]:
     if not isinstance(found, dict):
-        msg = f"{where} is a {type(found).__name__}, not an object with a `question`."
+        msg = (
+            f"{where} is a {type(found).__name__}, not an object with a `question`. Write it as "
+            '{"question": "2+2?"}.'
+        )
         raise ConfigurationError(msg)
     return found

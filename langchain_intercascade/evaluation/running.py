@@ -38,12 +38,15 @@ def arms_for(experiment: Experiment, names: Sequence[str] | None = None) -> list
     """
     unknown = [name for name in names or () if name not in ARMS]
     if unknown:
-        msg = f"There is no arm {unknown[0]!r}: there are {', '.join(ARMS)}."
+        msg = f"There is no arm {unknown[0]!r}: choose of {', '.join(ARMS)}."
         raise ConfigurationError(msg)
     known = all(each.family for each in experiment.stream.order(experiment.seeds[0]))
     asked = [name for name in names or () if name in NEED_FAMILIES]
     if asked and not known:
-        msg = f"The arm {asked[0]} takes the family of every question, and some have none."
+        msg = (
+            f"The arm {asked[0]} takes the family of every question, and some have none: give each "
+            "a `family`, or leave the arm out."
+        )
         raise ConfigurationError(msg)
     return [
         name

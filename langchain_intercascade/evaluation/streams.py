@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 from langchain_intercascade.evaluation.arms import Question, in_order
 
 if TYPE_CHECKING:
@@ -71,17 +71,19 @@ def file_stream(found: Questions, limit: int | None = None) -> Stream:
     unknown = [row for row in found.rows if row.answer is None]
     if unknown:
         msg = (
-            f"{found.name}, line {unknown[0].line} has no answer, and {len(unknown) - 1} others "
-            "have none: what nobody knows the answer to cannot be graded."
+            f"{found.name}: {how_many(len(unknown), 'line has', 'lines have')} no answer, the "
+            f"first is line {unknown[0].line}. Give each an `answer`, or leave it out: what nobody "
+            "knows the answer to cannot be graded."
         )
         raise ConfigurationError(msg)
     questions = [_question(row) for row in found.rows]
+    all_of_them = how_many(len(questions), "question")
     return Stream(
         name=found.name,
         order=cache(lambda seed: in_order(questions, seed=seed, limit=limit)),
         digest=found.digest or None,
         repeated=found.repeated,
-        described=f"{len(questions)} questions of {found.name}, in an order fixed by the seed.",
+        described=f"{all_of_them} of {found.name}, in an order fixed by the seed.",
     )
 
 
@@ -96,7 +98,7 @@ def drawn_stream(name: str, draw: Callable[[int, int], Sequence[Question]], n: i
     return Stream(
         name=name,
         order=cache(partial(_drawn, draw, n)),
-        described=f"{n} questions for each seed, drawn from {name}.",
+        described=f"{how_many(n, 'question')} for each seed, drawn from {name}.",
     )
 
 

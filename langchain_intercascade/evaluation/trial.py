@@ -110,7 +110,10 @@ class Trial:
     def _truth(self, row: LabelledQuestion, usage: dict[str, RoleUse]) -> Steps[str | Fault]:
         """Ask the strong model; an answer that cannot stand is none."""
         if self._strong is None:
-            msg = f"Line {row.line} has no answer, and there is no strong model to ask for one."
+            msg = (
+                f"Line {row.line} has no answer, and there is no strong model to ask for one. Give "
+                "it an `answer`, or name a strong model."
+            )
             raise ConfigurationError(msg)
         asked = ask(self._strong, _asked(row), run_name="strong")
         answer = yield from attempt(asked)

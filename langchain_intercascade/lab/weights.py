@@ -75,7 +75,10 @@ def read_safetensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
         numbers = memoryview(raw)[_HEADER_LENGTH + length :]
         return {name: _array(numbers, told) for name, told in header.items()}, about
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        msg = f"{path.name} cannot be read as safetensors of 16- or 32-bit numbers: {error!r}."
+        msg = (
+            f"{path.name} cannot be read as safetensors of 16- or 32-bit numbers: {error!r}. "
+            "Install the package again, or train the weights with training/train_lab.py."
+        )
         raise ConfigurationError(msg) from error
 
 

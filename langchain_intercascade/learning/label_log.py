@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from langchain_intercascade._steps import pausing
-from langchain_intercascade.errors import RepositoryCorruptError, RepositoryError
+from langchain_intercascade.errors import RepositoryCorruptError, RepositoryError, how_many
 from langchain_intercascade.label import Label, LabelSource
 from langchain_intercascade.record import Regime
 
@@ -135,7 +135,11 @@ class LabelLog:
             else:
                 yield from pausing(random.uniform(0.0, 0.002 * (lost + 1)))
         if left:
-            msg = f"{len(left)} labels could not be written down: {_TRIES} others were quicker."
+            msg = (
+                f"{how_many(len(left), 'label')} could not be written into {self._repository!r}: "
+                f"{_TRIES} others were quicker. They are kept and tried again; if this comes back, "
+                "let fewer processes learn at once."
+            )
             raise RepositoryError(msg)
 
     def _entries(self, number: int) -> Steps[list[Entry]]:
@@ -144,7 +148,11 @@ class LabelLog:
         try:
             return [Entry.model_validate(each) for each in found]
         except ValidationError as error:
-            msg = f"The log of labels in {self._repository!r} cannot be read."
+            msg = (
+                f"The log of labels {self._at(number)!r} in {self._repository!r} cannot be read: "
+                "it is damaged, or a newer version wrote it. Upgrade the package, restore the "
+                "repository from a backup, or use another path or collection."
+            )
             raise RepositoryCorruptError(msg) from error
 
     def _at(self, number: int) -> str:

@@ -146,7 +146,11 @@ def giving(repository: StrategyRepository, pledge: Pledge, *, tenant: str) -> St
         data = {"pledges": [each.model_dump(mode="json") for each in kept]}
         if (yield from repository.writing_note(NOTE, data, tenant=tenant, after=note)):
             return alike[-1].pledge if alike else None
-    msg = f"The pledge could not be written down: {_TRIES} others were quicker."
+    msg = (
+        f"The pledge about {pledge.weak_model} could not be written into {repository!r}: {_TRIES} "
+        "others were quicker. It is tried again; if this comes back, let fewer processes start "
+        "at once."
+    )
     raise RepositoryError(msg)
 
 
@@ -155,5 +159,9 @@ def _listed(repository: StrategyRepository, data: dict[str, object]) -> list[Lis
     try:
         return [Listed.model_validate(each) for each in found]  # type: ignore[attr-defined]  # as below
     except (ValidationError, TypeError) as error:
-        msg = f"What was pledged in {repository!r} cannot be read."
+        msg = (
+            f"The list of pledges {NOTE!r} in {repository!r} cannot be read: it is damaged, or a "
+            "newer version wrote it. Upgrade the package, restore the repository from a backup, "
+            "or use another path or collection."
+        )
         raise RepositoryCorruptError(msg) from error

@@ -61,7 +61,10 @@ def _translated(
             f"({type(error).__name__}). They were left as they are: restore the folder from a "
             "backup, or use another path."
         )
-    return RepositoryError(f"The repository in {place} cannot serve right now ({_kind(error)}).")
+    return RepositoryError(
+        f"The repository in {place} cannot serve right now ({_kind(error)}). See that its disk has "
+        "room and that you may read and write the folder; its files are not known to be damaged."
+    )
 
 
 def _kind(error: BaseException) -> str:

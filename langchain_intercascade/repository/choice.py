@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from langchain_intercascade.errors import how_many
 from langchain_intercascade.repository.floor import Floor
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class Choice:
     def reason(self) -> str:
         """Why this much is shown and no more, in one sentence."""
         if self.hits:
-            return f"{len(self.hits)} of {len(self.found)} strategies found are shown."
+            are = "is" if len(self.hits) == 1 else "are"
+            return f"{len(self.hits)} of {how_many(len(self.found), 'strategy')} found {are} shown."
         if not self.found:
             return "Nothing is shown: no strategy was found."
         nearest = self.considered[0]

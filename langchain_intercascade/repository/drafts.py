@@ -46,10 +46,15 @@ def drafted(path: Path, *, force: bool = False) -> Iterator[IO[bytes]]:
 
 def _check_free(path: Path, *, force: bool) -> None:
     if path.is_dir() or (path.exists() and not force):
-        cure = "Name a file in it" if path.is_dir() else "Name another file, or say `force`"
+        cure = (
+            "Name a file in it" if path.is_dir() else "Name another file, or say `force` (--force)"
+        )
         msg = f"{path} exists already; nothing was written. {cure}."
         raise ConfigurationError(msg)
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigurationError:
-    return ConfigurationError(f"{path} cannot be written ({error.strerror or error}).")
+    return ConfigurationError(
+        f"{path} cannot be written ({error.strerror or error}). Name a file in a folder that "
+        "exists and that you may write to."
+    )

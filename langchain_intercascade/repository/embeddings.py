@@ -72,7 +72,8 @@ class Encoder:
         msg = (
             f"The encoder {self.label!r} returned a vector that cannot be used: expected "
             f"{self._dimension or 'some'} finite numbers, not all zero, not {len(vector)} "
-            f"numbers of which {sum(map(math.isfinite, vector))} are finite."
+            f"numbers of which {sum(map(math.isfinite, vector))} are finite. See that it is the "
+            "encoder that the strategies were stored with, and that it serves."
         )
         raise RepositoryError(msg)
 
@@ -128,7 +129,8 @@ def cosine(one: Vector, other: Vector) -> float:
         ConfigurationError: The lengths differ.
     """
     if len(one) != len(other):
-        msg = f"Vectors of length {len(one)} and {len(other)} cannot be compared."
+        msg = f"Vectors of length {len(one)} and {len(other)} cannot be compared. "
+        msg += "Encode both with one encoder."
         raise ConfigurationError(msg)
     # In C throughout: every query that something was misled on is compared, on the serving path.
     norms = math.hypot(*one) * math.hypot(*other)

@@ -19,7 +19,7 @@ from typing import IO, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 from langchain_intercascade.repository.drafts import drafted
 from langchain_intercascade.strategy import Strategy, storable
 
@@ -118,7 +118,11 @@ def check_key(key: bytes | None) -> None:
         ConfigurationError: It is too short.
     """
     if key is not None and len(key) < SHORTEST_KEY:
-        msg = f"The key has {len(key)} bytes and needs at least {SHORTEST_KEY}."
+        msg = (
+            f"The key has {how_many(len(key), 'byte')} and needs at least {SHORTEST_KEY}, so that "
+            "nobody can guess it. Make one with `openssl rand -hex 32`, and give it by --key-file "
+            "or as `key`."
+        )
         raise ConfigurationError(msg)
 
 

@@ -103,11 +103,15 @@ class _Outward:
         """Return which states are exported."""
         if self.lessons and self.without_queries:
             msg = (
-                "Lessons are queries and their answers: export either lessons, or without queries."
+                "Lessons are queries and their answers, so `lessons` (--lessons) and "
+                "`without_queries` (--without-queries) exclude each other: leave one out."
             )
             raise ConfigurationError(msg)
         if wanted and State.PENDING in wanted and not self.lessons:
-            msg = "Pending lessons hold queries and answers; ask for `lessons` if you mean it."
+            msg = (
+                "Pending lessons hold queries and answers: ask for `lessons` (--lessons) if you "
+                "mean it, or leave the state pending out."
+            )
             raise ConfigurationError(msg)
         return tuple(wanted or (each for each in State if self.lessons or each != State.PENDING))
 

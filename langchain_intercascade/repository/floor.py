@@ -143,7 +143,10 @@ class Floor(BaseModel):
         try:
             return cls.model_validate(payload)
         except ValidationError as error:
-            msg = "The stored floor cannot be read. Calibrate it again."
+            msg = (
+                "The stored floor cannot be read: it is damaged, or a newer version wrote it. "
+                "Calibrate it again with `intercascade strategies floor`, or upgrade the package."
+            )
             raise RepositoryCorruptError(msg) from error
 
 

@@ -160,7 +160,10 @@ class _Reader:
         if self.key is None:
             return
         if given is None:
-            msg = f"{self.path} is not signed. Leave out the key, if you trust it all the same."
+            msg = (
+                f"{self.path} is not signed. Leave out `key` (--key-file), if you take it all the "
+                "same; what it holds is then on probation."
+            )
             raise ConfigurationError(msg)
         if not hmac.compare_digest(given, self.seal.signature or ""):
             why = "the signature is not that of this key, or the file was changed"
@@ -178,7 +181,10 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         file = path.open("rb")
     except OSError as error:
-        msg = f"{path} cannot be read ({error.strerror or error})."
+        msg = (
+            f"{path} cannot be read ({error.strerror or error}). Name a file that `intercascade "
+            "strategies export` wrote and that you may read."
+        )
         raise ConfigurationError(msg) from error
     with file:
         yield file

@@ -100,7 +100,10 @@ def importing(
     """
     checked_tenant(tenant)
     if trust and key is None:
-        msg = "Trusting a file needs the key that it is signed with: anybody can write a file."
+        msg = (
+            "Trusting a file needs the key that it is signed with, for anybody can write a file: "
+            "give it as `key` (--key-file), or leave out `trust` (--trust)."
+        )
         raise ConfigurationError(msg)
     file = verified(path, key=key, skip_bad=skip_bad)
     arrival = _Arrival(repository, tenant, file, trust=trust, dry_run=dry_run)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from langchain_intercascade.errors import how_many
 from langchain_intercascade.repository.belief import (
     Effect,
     effect,
@@ -220,5 +221,5 @@ def _reason(verdict: Standing, weak_model: str, tally: Tally) -> str:
     believed = effect(tally)
     return (
         f"{verdict} to {weak_model}: it is believed to change the share of right answers by "
-        f"{believed.mean:+.2f} +- {believed.deviation:.2f}, after {tally.labels} labels"
+        f"{believed.mean:+.2f} +- {believed.deviation:.2f}, after {how_many(tally.labels, 'label')}"
     )

@@ -52,7 +52,7 @@ def turning(
     """
     scope = Scope(tenant, tuple(states))
     payloads = yield from repository.leafing(scope, limit=PAGE, after=after)
-    _check_owner(payloads, scope)
+    _check_owner(repository, payloads, scope)
     named = (each["id"] for each in payloads if isinstance(each.get("id"), str))
     last = max((point_id(tenant, each) for each in named), default="")
     if last <= (after or ""):  # nothing, or damage that has lost its id and cannot be gone past
@@ -74,7 +74,13 @@ def _read(payload: dict[str, Any]) -> Strategy | None:
         return None
 
 
-def _check_owner(payloads: Sequence[dict[str, Any]], scope: Scope) -> None:
+def _check_owner(
+    repository: StrategyRepository, payloads: Sequence[dict[str, Any]], scope: Scope
+) -> None:
     if any(payload.get("tenant") != scope.tenant for payload in payloads):
-        msg = "The engine returned a strategy of another tenant; nothing was done with it."
+        msg = (
+            f"{repository!r} listed a strategy of another tenant than {scope.tenant!r}; nothing "
+            "was done with it. The engine does not keep to the filter it is given: "
+            "`check_repository` shows where."
+        )
         raise RepositoryError(msg)

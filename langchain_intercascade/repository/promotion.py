@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from langchain_intercascade._steps import Steps
-from langchain_intercascade.errors import ConfigurationError, LessonRejectedError
+from langchain_intercascade.errors import ConfigurationError, LessonRejectedError, how_many
 from langchain_intercascade.repository.admission import check_leaks
 from langchain_intercascade.repository.lifecycle import activated
 from langchain_intercascade.repository.tombstones import entombed, of_id
@@ -69,12 +69,18 @@ def promoting(
     _check_request(tenant, to, reviewer)
     found = yield from repository.getting(strategy_id, tenant=tenant)
     if found is None:
-        msg = f"Tenant {tenant!r} has no strategy {strategy_id!r}."
+        msg = (
+            f"Tenant {tenant!r} has no strategy {strategy_id!r} in {repository.location}. "
+            "`intercascade strategies list` shows the ids; see that this is the right tenant."
+        )
         raise ConfigurationError(msg)
     advice = shareable(found, sources=sources)
     copy = _copy(found, advice, to=to, reviewer=reviewer)
     if (yield from entombed(repository, (of_id(copy.id),), tenant=to)):
-        msg = f"Strategy {strategy_id} may not be shared: it was forgotten in {to!r} before."
+        msg = (
+            f"Strategy {strategy_id} may not be shared: it was forgotten in {to!r} before, and "
+            "stays so. Name another pool."
+        )
         raise LessonRejectedError(msg)
     yield from repository.swapping(copy, version=None)
     return (yield from repository.getting(copy.id, tenant=to)) or copy
@@ -88,11 +94,14 @@ def shareable(strategy: Strategy, *, sources: int = SOURCES) -> Advice:
     """
     found = distinct_sources(strategy)
     faults = {
-        f"it is {strategy.state.value}, not in use": strategy.state is not State.ACTIVE,
-        "it carries a solved example of its tenant": strategy.example is not None,
-        f"{len(found)} different named sources led to it, and {sources} are needed": (
-            len(found) < sources
+        f"it is {strategy.state.value}, not in use; put it in use first": (
+            strategy.state is not State.ACTIVE
         ),
+        "it carries a solved example of its tenant; share one learned without keep_examples=": (
+            strategy.example is not None
+        ),
+        f"{how_many(len(found), 'different named source')} led to it, and {sources} are needed; "
+        "let more confirm it, or ask for fewer with `sources`": len(found) < sources,
     }
     if (advice := strategy.advice) is None or any(faults.values()):
         why = next((why for why, so in faults.items() if so), "it has no advice")

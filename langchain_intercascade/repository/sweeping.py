@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_intercascade._steps import Steps
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 from langchain_intercascade.repository.ledger import worth_keeping
 from langchain_intercascade.repository.lifecycle import archived, is_expired
 from langchain_intercascade.repository.pages import Page, turning
@@ -106,9 +106,9 @@ class _Clock:
             return "expired", f"its time was over on {strategy.expires_at}"
         quiet = strategy.updated_at
         if strategy.state is State.CANDIDATE and self._before(quiet, self.candidate_days):
-            return "stale", f"nothing came of it within {self.candidate_days:g} days"
+            return "stale", f"nothing came of it within {how_many(self.candidate_days or 0, 'day')}"
         if strategy.state is State.ACTIVE and self._before(quiet, self.unused_days):
-            return "unused", f"it was not used for {self.unused_days:g} days"
+            return "unused", f"it was not used for {how_many(self.unused_days or 0, 'day')}"
         return None
 
     def long_archived(self, strategy: Strategy) -> bool:

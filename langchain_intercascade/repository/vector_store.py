@@ -27,6 +27,7 @@ from langchain_intercascade.errors import (
     InterCascadeError,
     RepositoryCorruptError,
     RepositoryError,
+    how_many,
 )
 from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.repository.embeddings import PROBE, Vector, cosine
@@ -239,7 +240,11 @@ class VectorStoreRepository(StrategyRepository):
         if there:
             done = yield from self._asking("delete", [point.id for point in there])
             if done is False:  # `None` says that the store does not say
-                msg = f"{self!r} says that it could not delete."
+                msg = (
+                    f"{self!r} says that it could not delete {how_many(len(there), 'document')}, "
+                    f"such as {there[0].id}. See whether this store may be written to, and try "
+                    "again."
+                )
                 raise RepositoryError(msg)
 
     def _asking(self, method: str, *args: Any, **kwargs: Any) -> Steps[Any]:
@@ -249,7 +254,7 @@ class VectorStoreRepository(StrategyRepository):
         error's type only, because its text may quote what is stored.
         """
         if self._closed:
-            msg = f"{self!r} is closed."
+            msg = f"{self!r} is closed. Make another on the same store to go on."
             raise RepositoryError(msg)
         store = self._store
         try:
@@ -268,7 +273,11 @@ class VectorStoreRepository(StrategyRepository):
             )
             raise ConfigurationError(msg) from error
         except Exception as error:
-            msg = f"{self!r} cannot serve right now ({type(error).__name__} in `{method}`)."
+            msg = (
+                f"{self!r} cannot serve right now ({type(error).__name__} in `{method}`). See that "
+                "the store is up and can be reached from here; what it said itself is this error's "
+                "cause."
+            )
             raise RepositoryError(msg) from error
 
 
@@ -310,7 +319,11 @@ def _point(document: Document) -> Point:
         point = Point(whole["id"], vectors, dict(whole["payload"]))
     except (KeyError, TypeError, ValueError, struct.error) as error:
         # The error may quote stored text, so it is chained, not repeated.
-        msg = f"Document {document.id!r} is marked as a strategy, but its data are damaged."
+        msg = (
+            f"Document {document.id!r} is marked as a strategy, but its data are damaged: expected "
+            f"under {_POINT!r} is what was written there. Restore the document from a backup, or "
+            "delete it from the store."
+        )
         raise RepositoryCorruptError(msg) from error
     return point
 

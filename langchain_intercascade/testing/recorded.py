@@ -230,7 +230,10 @@ def playback_of(answer: AIMessage) -> PlaybackNote:
     """
     note = answer.response_metadata.get(PLAYBACK_KEY)
     if note is None:
-        msg = "This answer carries no note of a recording: it was not a RecordedChatModel's."
+        msg = (
+            "This answer carries no note of a recording: it was not a RecordedChatModel's. Ask "
+            "one, and pass its answer on as it is."
+        )
         raise ConfigurationError(msg)
     return cast("PlaybackNote", note)
 

@@ -71,8 +71,12 @@ def upper_bounds(errors: ArrayLike, n: ArrayLike, delta: float) -> Floats:
 
     wrong, total = np.asarray(errors, dtype=np.int64), np.asarray(n, dtype=np.int64)
     level = checked_delta(delta)
-    if (wrong < 0).any() or (wrong > total).any():
-        msg = "There must be no fewer than 0 errors and no more errors than answers."
+    if (bad := (wrong < 0) | (wrong > total)).any():
+        first = [int(np.broadcast_to(each, bad.shape)[bad][0]) for each in (wrong, total)]
+        msg = (
+            "There must be no fewer than 0 errors and no more errors than answers, not "
+            f"{first[0]} of {first[1]}. See whether they are the right way round."
+        )
         raise ConfigurationError(msg)
     right = total - wrong
     # The quantile is undefined where nothing was right; there the bound is 1.

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 from langchain_intercascade.record import Regime
 from langchain_intercascade.threshold.base import ALWAYS_DEFER, checked_threshold
 from langchain_intercascade.threshold.bounds import (
@@ -172,7 +172,10 @@ class _Sample(NamedTuple):
 def _sample(scores: Scores, correct: Labels) -> _Sample:
     given, labels = list(scores), list(correct)
     if len(given) != len(labels):
-        msg = f"There are {len(given)} scores but {len(labels)} labels; each answer needs both."
+        msg = (
+            f"There must be as many labels as scores, not {how_many(len(labels), 'label')} for "
+            f"{how_many(len(given), 'score')}: each answer needs both."
+        )
         raise ConfigurationError(msg)
     if not given:
         msg = "There is nothing to calibrate on: give at least one labelled answer."

@@ -39,7 +39,10 @@ class CalibratedThreshold(Threshold):
             raise ConfigurationError(msg)
         for regime, report in given.items():
             if report.regime != regime:
-                msg = f"The report filed under {regime!r} is about {report.regime!r} answers."
+                msg = (
+                    f"The report filed under {regime!r} is about {report.regime!r} answers: file "
+                    f"it under {report.regime!r}."
+                )
                 raise ConfigurationError(msg)
         self._reports = MappingProxyType(given)
 

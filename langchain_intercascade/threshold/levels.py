@@ -35,7 +35,9 @@ def save_levels(
         OSError: It cannot be written there.
     """
     if len(levels) < 2:  # noqa: PLR2004 - several
-        msg = f"{len(levels)} levels are not several; for one there is `save_thresholds`."
+        msg = (
+            f"Two levels or more are needed, not {len(levels)}: for one there is `save_thresholds`."
+        )
         raise ConfigurationError(msg)
     content = [content_of(reports, bound_to) for reports, bound_to in levels]
     written_whole(path, LEVELS_KIND, {"levels": content})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from langchain_intercascade.errors import how_many
 from langchain_intercascade.threshold.base import ALWAYS_DEFER
 from langchain_intercascade.threshold.certification import lowest
 from langchain_intercascade.threshold.forecast import SOME, foreseen
@@ -60,7 +61,7 @@ def _cold(threshold: SelfCalibrating, found: Certification) -> str:
             f"with errors as frequent as in these {found.size} labels, more labels would not."
         )
     if found.size < SOME:
-        more = f"{coming - found.size} more labels, at the least"
+        more = f"{how_many(coming - found.size, 'more label')}, at the least"
     else:
         more = _foreseen(found, "for a threshold")
     return f"What would loosen it: {more}. {labels}."
@@ -72,9 +73,9 @@ def _certified(found: Certification) -> list[str]:
     if report is None:
         return []
     sample = (
-        f"It was certified on {report.n} labelled answers, on {report.on}: {report.errors} wrong "
-        f"of {report.accepted} that it would have accepted. There were {found.labels} labels in "
-        f"all, {found.audits} of them audits."
+        f"It was certified on {how_many(report.n, 'labelled answer')}, on {report.on}: "
+        f"{report.errors} wrong of {report.accepted} that it would have accepted. There were "
+        f"{how_many(found.labels, 'label')} in all, among them {how_many(found.audits, 'audit')}."
     )
     return [sample, _lower(found)]
 
@@ -94,13 +95,13 @@ def _lower(found: Certification) -> str:
     queries = round((found.next_size - found.size) / found.audit_rate)
     return (
         f"What would loosen it: {_foreseen(found, 'to accept more')}. The next look comes after "
-        f"about {queries} queries."
+        f"about {how_many(queries, 'query')}."
     )
 
 
 def _foreseen(found: Certification, what: str) -> str:
     size = foreseen(found) or found.size
-    more = f"about {size - found.size} more labels {what}"
+    more = f"about {how_many(size - found.size, 'more label')} {what}"
     return f"{more}, if errors stay as rare as in {found.size}"
 
 
@@ -109,8 +110,8 @@ def _watched(threshold: SelfCalibrating, regime: Regime) -> str:
     if not monitor.n:
         return "No accepted answer was audited yet."
     return (
-        f"Audited since: {monitor.n} accepted answers, by which their risk lies between "
-        f"{monitor.lower:.3g} and {monitor.upper:.3g}. More than {threshold.target_risk:g} "
+        f"Audited since: {how_many(monitor.n, 'accepted answer')}, by which their risk lies "
+        f"between {monitor.lower:.3g} and {monitor.upper:.3g}. More than {threshold.target_risk:g} "
         "for sure would withdraw it."
     )
 
@@ -120,12 +121,13 @@ def _unjudged(threshold: SelfCalibrating, regime: Regime) -> list[str]:
     n = threshold.unjudged(regime)
     if not n:
         return []
+    answers = f"{how_many(n, 'answer')} could not be judged and"
     wrong = (
-        f"{n} answers could not be judged and count as wrong. An `agreement` that can tell would "
-        "loosen it; on_abstain='skip' would leave them out of the promise."
+        f"{answers} {'counts' if n == 1 else 'count'} as wrong. An `agreement` that can tell would "
+        "loosen it; on_abstain='skip' would leave such answers out of the promise."
     )
     skipped = (
-        f"{n} answers could not be judged and were left out: about answers like those nothing is "
+        f"{answers} {'was' if n == 1 else 'were'} left out: about answers like that nothing is "
         "promised, and they are accepted all the same if their confidence is high enough."
     )
     return [wrong if threshold.on_abstain == "wrong" else skipped]

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
+from langchain_intercascade.errors import how_many
 from langchain_intercascade.record import Regime
 from langchain_intercascade.threshold.base import ALWAYS_DEFER
 from langchain_intercascade.threshold.bounds import upper_bound
@@ -132,7 +133,7 @@ class ThresholdReport(_Frozen):
         sure = f"with confidence {1 - self.delta:.4g}"
         if self.promises > 1:
             sure += f" for all {self.promises} thresholds at once"
-        told = f"on {self.n} {self.regime} answers, {self.on}"
+        told = f"on {how_many(self.n, f'{self.regime} answer')}, {self.on}"
         if self.threshold == ALWAYS_DEFER:
             return f"calibrated: no threshold has risk <= {self.target_risk:g} {sure} {told}"
         return f"calibrated: risk <= {self.target_risk:g} {sure} {told}"
@@ -166,14 +167,16 @@ class ThresholdReport(_Frozen):
         unscored = self.n - self.scored
         without = f", of which {unscored} had no usable confidence" if unscored else ""
         data = (
-            f"It was calibrated on {self.n} labelled answers{without}, on {self.on}; it speaks "
-            "about queries, models and prompts like those and ends when any of them changes."
+            f"It was calibrated on {how_many(self.n, 'labelled answer')}{without}, on {self.on}; "
+            "it speaks about queries, models and prompts like those and ends when any of "
+            "them changes."
         )
         if not self.unjudged:
             return data
         return (
-            f"{data} {self.unjudged} more answers could not be judged and were left out: about "
-            "answers like those nothing is promised."
+            f"{data} {how_many(self.unjudged, 'more answer')} could not be judged and "
+            f"{'was' if self.unjudged == 1 else 'were'} left out: about answers like that nothing "
+            "is promised."
         )
 
     def _cure(self) -> list[str]:

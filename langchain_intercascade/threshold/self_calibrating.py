@@ -195,7 +195,7 @@ class SelfCalibrating(Threshold):
         if label.source == "audit" and label.probability < self.audit_rate:
             msg = (
                 f"An audit had a probability of {label.probability!r}, below audit_rate="
-                f"{self.audit_rate:g}: the labels would not be worth what they are taken for."
+                f"{self.audit_rate:g}: make the threshold with a rate that no audit falls below."
             )
             raise ConfigurationError(msg)
         with self._lock:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from langchain_intercascade.errors import how_many
 from langchain_intercascade.label import Label
 from langchain_intercascade.record import Regime
 from langchain_intercascade.threshold.base import ALWAYS_DEFER, Cut
@@ -141,27 +142,29 @@ class Watch:
 
     def _why(self) -> str:
         report = self._certification.certified
-        told = f" on {report.n} labels, {report.on}" if report else ""
+        told = f" on {how_many(report.n, 'label')}, {report.on}" if report else ""
         skipped = self._unjudged if self._terms.on_abstain == "skip" else 0
         but = f", leaving out {skipped} that nobody could judge" if skipped else ""
         return (
             f"self-calibrated: risk <= {self._terms.target_risk:g} with confidence "
-            f"{1 - self._terms.delta:g}{told}{but}; {self._monitor.n} audits since"
+            f"{1 - self._terms.delta:g}{told}{but}; {how_many(self._monitor.n, 'audit')} since"
         )
 
     def _why_nothing(self) -> str:
         if self._monitor.alarm:
             return (
-                f"withdrawn: after {self._monitor.alarmed_at} audits the risk of accepted answers "
-                f"was shown to be above {self._terms.target_risk:g}; recertify to try again"
+                f"withdrawn: after {how_many(self._monitor.alarmed_at or 0, 'audit')} the risk of "
+                f"accepted answers was shown to be above {self._terms.target_risk:g}; recertify to "
+                "try again"
             )
         found = self._certification
         because = f" since {self._reason}" if self._reason else ""
         if found.certified is not None:
             return f"cold start{because}: certified, but more labels promise to allow much more"
+        labels = how_many(found.size, "label")
         if found.next_size is None:
-            return f"cold start{because}: no threshold is safe on {found.size} labels"
-        return f"cold start{because}: {found.size} labels, the next look is at {found.next_size}"
+            return f"cold start{because}: no threshold is safe on {labels}"
+        return f"cold start{because}: {labels}, the next look is at {found.next_size}"
 
     def state(self) -> dict[str, Any]:
         """Return all there is to remember, as JSON-like data."""

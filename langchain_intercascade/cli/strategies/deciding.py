@@ -205,7 +205,10 @@ def _change(
 ) -> None:
     changed = repository.update(strategy.id, tenant=strategy.tenant, change=change)
     if changed is None:
-        said = f"Strategy {strategy.id} was not {done}: it is {strategy.state.value} already."
+        said = (
+            f"Strategy {strategy.id} was not {done}: it is {strategy.state.value} already. "
+            "`intercascade strategies show` says since when, and who decided."
+        )
         raise ConfigurationError(said)
     how = "" if done == changed.state.value else f" ({done})"
     _report(changed, f"{changed.id} is {changed.state.value} now{how}.", json)

@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from langchain_intercascade.cli.screen import dollars
+from langchain_intercascade.errors import how_many
 from langchain_intercascade.repository.belief import effect
 from langchain_intercascade.repository.ledger import (
     has_paid_off,
@@ -38,7 +39,7 @@ def table_of(found: Sequence[Strategy]) -> Table:
     for each in found:
         name = each.advice.title if each.advice else each.reason or "not distilled yet"
         saved = sum(tally.saved for tally in each.ledger.values())
-        taught = f"{each.support} deferral" + ("s" if each.support != 1 else "")
+        taught = how_many(each.support, "deferral")
         cells = (taught, dollars(saved) if each.ledger else "-", dollars(each.cost))
         table.add_row(each.id[:8], each.state.value, name, *cells)
     return table
@@ -90,12 +91,13 @@ def _learned(strategy: Strategy) -> Iterator[tuple[str, str]]:
     sources = sorted({strategy.origin.source, *(each.source for each in strategy.merged)} - {""})
     yield "on behalf of", ", ".join(sources)
     yield "made from", "\n".join(strategy.origin.parents)
-    yield "support", f"{strategy.support} deferral" + ("s" if strategy.support != 1 else "")
+    yield "support", how_many(strategy.support, "deferral")
     yield "verified by", strategy.verified_by
     yield "example", "kept, see --json" if strategy.example else ""
     yield "perhaps the same as", ", ".join(each[:8] for each in strategy.similar_to)
     misled = len(strategy.misled)
-    yield "kept from", f"{misled} queries, and their like, that it misled on" if misled else ""
+    queries = how_many(misled, "query, and its like,", "queries, and their like,")
+    yield "kept from", f"{queries} that it misled on" if misled else ""
 
 
 def _proved(strategy: Strategy) -> Iterator[tuple[str, str]]:
@@ -109,13 +111,16 @@ def _proved(strategy: Strategy) -> Iterator[tuple[str, str]]:
     if replays.source is not None or replays.passed or replays.failed:
         own = {True: "solved", False: "not solved", None: "not tried"}[replays.source]
         tried = replays.passed + replays.failed
-        yield "tried out", f"its own query {own}; {replays.passed} of {tried} others solved"
+        yield (
+            "tried out",
+            f"its own query {own}; {replays.passed} of {how_many(tried, 'other')} solved",
+        )
     for model, tally in sorted(strategy.ledger.items()):
         believed = effect(tally)
         told = (
             f"{standing(tally)}: {100 * believed.mean:+.0f} points of right answers "
-            f"(+- {100 * believed.deviation:.0f}), {tally.labels} labels, shown {tally.uses} "
-            f"times, saved {dollars(tally.saved)}"
+            f"(+- {100 * believed.deviation:.0f}), {how_many(tally.labels, 'label')}, shown "
+            f"{how_many(tally.uses, 'time')}, saved {dollars(tally.saved)}"
         )
         yield f"with {model}", told
 

@@ -28,7 +28,7 @@ from langchain_intercascade.cli.strategies.place import (
     counting,
     key_from,
 )
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.repository.forgetting import forgetting
 from langchain_intercascade.repository.receipt import Receipt
@@ -126,7 +126,7 @@ def sweep_strategies(
       intercascade strategies sweep --purge-days 90 --yes --path ./strategies
     """  # noqa: D301 - \b is the mark that keeps lines apart in the help
     if purge_days is not None:
-        question = f"What was archived {purge_days:g} days ago will be deleted for good."
+        question = f"What was archived {how_many(purge_days, 'day')} ago will be deleted for good."
         confirm(question, yes=yes)
     swept = run(
         sweeping(
@@ -199,7 +199,8 @@ def reembed_strategies(
 def _tell(receipt: Receipt) -> None:
     err().print(_in_words(receipt), soft_wrap=True)
     for each in receipt.exports:
-        said = f"{each.path}: {each.removed} strategies removed, {each.changed} changed."
+        removed = how_many(each.removed, "strategy")
+        said = f"{each.path}: {removed} removed, {each.changed} changed."
         err().print(said, soft_wrap=True)
     if not receipt.complete:
         err().print("Others were writing more of it all the while: forget again.")
@@ -213,10 +214,11 @@ def _in_words(receipt: Receipt) -> str:
     total = sum(receipt.removed.values())
     states = ", ".join(f"{count} {state}" for state, count in receipt.removed.items())
     kinds = f" ({states})" if states else ""
-    verb = "would be" if receipt.dry_run else "were"
+    verb = "would be" if receipt.dry_run else "was" if total == 1 else "were"
+    queries = how_many(receipt.keys_removed, "query")
     return (
-        f"{total} strategies{kinds} {verb} removed for good, and {receipt.keys_removed} queries "
-        "taken out of strategies that stay."
+        f"{how_many(total, 'strategy')}{kinds} {verb} removed for good, and {queries} taken out of "
+        "strategies that stay."
     )
 
 

@@ -20,7 +20,7 @@ from langchain_intercascade.cli.strategies.place import (
     every,
     the_one,
 )
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 from langchain_intercascade.repository.background import calibrating_floor
 from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.repository.floor import FEWEST, PERCENTILE, Floor
@@ -53,8 +53,8 @@ def list_strategies(
         return
     if found:
         out().print(table_of(found))
-    kind = f"{state.value} " if state else ""
-    said = f"{len(found)} {kind}strategies of tenant {tenant} in {repository.location}."
+    kind = f"{state.value} strategy" if state else "strategy"
+    said = f"{how_many(len(found), kind)} of tenant {tenant} in {repository.location}."
     err().print(said, soft_wrap=True)
 
 
@@ -168,7 +168,8 @@ def measure_floor(
     if found is None:
         msg = (
             f"Tenant {tenant} has too few strategies in use to measure a floor with: {FEWEST} "
-            "different kinds of problem are needed. The default stays in force."
+            "different kinds of problem are needed. The default stays in force; measure again "
+            "when more was learned, or see --tenant."
         )
         raise ConfigurationError(msg)
     if json:
@@ -235,16 +236,16 @@ def _place(repository: StrategyRepository) -> dict[str, Any]:
 def _told(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "tenant", found["tenant"]
     yield "strategies", ", ".join(f"{count} {state}" for state, count in found["states"].items())
-    yield "learned from", f"{found['support']} deferrals"
+    yield "learned from", how_many(found["support"], "deferral")
     unknown = f", and {found['cost_unknown']} of unknown cost" if found["cost_unknown"] else ""
     yield "cost", f"{dollars(found['cost'])}{unknown}"
     yield "saved", dollars(found["saved"])
-    yield "shown", f"{found['shown']} times, {found['labels']} labels"
+    yield "shown", f"{how_many(found['shown'], 'time')}, {how_many(found['labels'], 'label')}"
     yield "proved", ", ".join(f"{count} {name}" for name, count in found["standings"].items())
     yield "oldest", found["oldest"]
     yield "newest", found["newest"]
     yield "unreadable", str(found["unreadable"] or "")
-    yield "encoder", f"{found['encoder']}, {found['dimension']} numbers"
+    yield "encoder", f"{found['encoder']}, {how_many(found['dimension'], 'number')}"
     yield "place", f"{found['location']} ({found['engine']})"
 
 
@@ -255,4 +256,5 @@ def _floor_in_words(floor: Floor, origin: str = "") -> str:
         said += f", or {floor.least:.2f} for one that leads by {floor.margin:.2f}"
     if not floor.made_at:
         return f"{said}; {origin}."
-    return f"{said}; measured on {floor.made_at[:10]} with {floor.sample_size} strategies."
+    sample = how_many(floor.sample_size, "strategy")
+    return f"{said}; measured on {floor.made_at[:10]} with {sample}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,7 @@ from langchain_intercascade.cli.strategies.place import (
     counting,
     key_from,
 )
-from langchain_intercascade.errors import ConfigurationError
+from langchain_intercascade.errors import ConfigurationError, how_many
 from langchain_intercascade.repository.base import StrategyRepository
 from langchain_intercascade.repository.exporting import exporting
 from langchain_intercascade.repository.importing import Imported, importing
@@ -74,7 +75,10 @@ def export_strategies(
     """  # noqa: D301 - \b is the mark that keeps lines apart in the help
     if as_ is not As.STRATEGIES:
         if without_queries or lessons or pack:
-            msg = f"--as {as_.value} writes solved examples: leave out the options for strategies."
+            msg = (
+                f"--as {as_.value} writes solved examples: leave out --without-queries, --lessons "
+                "and --pack, which are for --as strategies."
+            )
             raise ConfigurationError(msg)
         states = tuple(state or (State.ACTIVE,))
         shape = Shape(as_.value)
@@ -100,9 +104,13 @@ def export_strategies(
                 progress=told,
             )
         )
-    damaged = f" {done.unreadable} are damaged and not in it." if done.unreadable else ""
+    lost = how_many(done.unreadable, "is damaged", "are damaged")
+    damaged = f" {lost} and not in it." if done.unreadable else ""
     signed = "signed" if done.signed else "not signed"
-    said = f"{done.count} strategies of tenant {tenant} are in {file}, {signed}.{damaged}"
+    count = how_many(
+        done.count, f"strategy of tenant {tenant} is", f"strategies of tenant {tenant} are"
+    )
+    said = f"{count} in {file}, {signed}.{damaged}"
     _report(done.payload(), said, json=json)
 
 
@@ -157,24 +165,28 @@ def _report(payload: object, said: str, *, json: bool) -> None:
 
 
 def _examples_in_words(done: Examples) -> str:
-    said = f"{done.count} solved examples are in {done.path}."
+    said = f"{how_many(done.count, 'solved example is', 'solved examples are')} in {done.path}."
     if not done.without:
         return said
     return (
-        f"{said} {done.without} strategies have none: a cascade keeps them only if it is made "
-        "with keep_examples=True."
+        f"{said} {how_many(done.without, 'strategy has', 'strategies have')} none: a cascade keeps "
+        "them only if it is made with keep_examples=True."
     )
 
 
+def _passed_over(done: Imported) -> Iterator[tuple[int, tuple[str, str]]]:
+    yield done.present, ("was there already", "were there already")
+    yield done.forgotten, ("was forgotten here and stays so", "were forgotten here and stay so")
+    yield done.lessons, ("pending lesson was left out", "pending lessons were left out")
+
+
 def _imported_in_words(done: Imported) -> str:
-    verb = "would be" if done.dry_run else "are"
-    parts = [f"{done.written} strategies {verb} imported"]
-    parts += [f"{done.present} were there already"] if done.present else []
-    parts += [f"{done.forgotten} were forgotten here and stay so"] if done.forgotten else []
-    parts += [f"{done.lessons} pending lessons were left out"] if done.lessons else []
+    one, several = ("would be", "would be") if done.dry_run else ("is", "are")
+    parts = [how_many(done.written, f"strategy {one} imported", f"strategies {several} imported")]
+    parts += [how_many(each, *words) for each, words in _passed_over(done) if each]
     said = "; ".join(parts) + "."
     if done.written and not done.trusted:
-        said += " Those that are in use there are on probation here: `review` shows them."
+        said += " What is in use there is on probation here: `review` shows it."
     shown = done.problems[:_SHOWN_PROBLEMS]
     more = len(done.problems) - len(shown)
     said += "".join(f"\n  line {each.line}: {each.why}" for each in shown)

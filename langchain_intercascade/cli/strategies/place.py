@@ -107,7 +107,8 @@ def the_one(repository: StrategyRepository, tenant: str, beginning: str) -> Stra
     problem = f"{len(fitting)} strategies begin" if fitting else "no strategy begins"
     msg = (
         f"In {repository.location}, {problem} with {beginning!r} for tenant {tenant}. "
-        "`intercascade strategies list` shows the ids."
+        f"{'Type more of the id' if fitting else 'See --tenant'}; `intercascade strategies list` "
+        "shows the ids."
     )
     raise ConfigurationError(msg)
 
@@ -140,7 +141,10 @@ def key_from(file: Path | None) -> bytes | None:
     try:
         return file.read_bytes().strip()
     except OSError as error:
-        msg = f"--key-file {file} cannot be read ({error.strerror or error})."
+        msg = (
+            f"--key-file {file} cannot be read ({error.strerror or error}). Name a file that you "
+            f"may read, or set {KEY_VARIABLE}."
+        )
         raise ConfigurationError(msg) from error
 
 

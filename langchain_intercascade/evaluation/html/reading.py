@@ -68,13 +68,19 @@ def read_run(path: Path) -> Run:
     try:
         data = json.loads(path.read_text("utf-8"), parse_constant=_no_number)
     except OSError as error:
-        msg = f"{path}: it cannot be read ({error.strerror})."
+        msg = (
+            f"{path}: it cannot be read ({error.strerror or type(error).__name__}). Name a report "
+            "that `intercascade bench --json FILE` wrote."
+        )
         raise ConfigurationError(msg) from None
     except ValueError as error:
         msg = f"{path}: it is not JSON ({error}). Name a report that `intercascade bench` wrote."
         raise ConfigurationError(msg) from None
     except RecursionError:
-        msg = f"{path}: it is nested too deeply for a report."
+        msg = (
+            f"{path}: it is nested too deeply for a report. Name a report that `intercascade "
+            "bench` wrote."
+        )
         raise ConfigurationError(msg) from None
     run = Run(path.name, data if is_node(data) else {})
     if not run.arms:

@@ -158,7 +158,7 @@ def test_thresholds_are_suggested_from_the_train_split(tmp_path: Path) -> None:
     ("words", "complaint"),
     [
         (("--weak", "small"), "holds answers of small, large: choose two"),
-        (("--weak", "tiny", "--strong", "large"), "has no model 'tiny'; it has small, large"),
+        (("--weak", "tiny", "--strong", "large"), "it has small, large. Choose two"),
         ((*PAIR, "--threshold", "1.5"), "--threshold 1.5: expected a number from 0 to 1"),
         ((*PAIR, "--threshold", "nan"), "--threshold nan: expected"),
         ((*PAIR, "--threshold", "high"), "--threshold high: expected"),
@@ -219,6 +219,7 @@ def test_a_pack_that_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
 
     assert 2 == result.exit_code
     assert "absent.jsonl cannot be read (No such file or directory)" in result.stderr
+    assert "Name a file of JSON lines" in result.stderr
 
 
 def test_no_train_split_means_no_suggestion(tmp_path: Path) -> None:
@@ -241,6 +242,7 @@ def test_a_model_without_confidences_has_no_threshold_to_suggest(tmp_path: Path)
 
     assert 2 == result.exit_code
     assert "has no confidence in the train split" in result.stderr
+    assert "give one with --threshold" in result.stderr
 
 
 def test_the_help_teaches_with_examples() -> None:

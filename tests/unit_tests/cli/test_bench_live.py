@@ -146,7 +146,7 @@ def test_each_cascade_may_find_its_own_threshold(tmp_path: Path) -> None:
         (("--pack", "a.jsonl", "--target-risk", "0.1"), "--target-risk is not for a pack"),
         (("--pack", "a.jsonl", "--admission", "replay"), "--admission is not for a pack"),
         ((*FEW, "--price", "cheap"), "--price cheap: expected NAME=INPUT,OUTPUT"),
-        ((*FEW, "--warm", "no/such"), "--warm no/such: there is no such folder"),
+        ((*FEW, "--warm", "no/such"), "no such folder. Name the folder of a repository"),
         ((*FEW, "--json", "no/such/a.json"), "--json no/such/a.json: name a file"),
         (("--pack", "a.jsonl", "--seeds", 2), "--seeds is not for a pack"),
         (("--pack", "a.jsonl", "--run", "b"), "--run is not for a pack"),
@@ -169,4 +169,4 @@ def test_a_question_without_an_answer_is_refused(tmp_path: Path) -> None:
     result = run("--data", file, *SIMULATED)
 
     assert 2 == result.exit_code
-    assert "q.jsonl, line 2 has no answer" in result.stderr
+    assert "q.jsonl: 1 line has no answer, the first is line 2. Give each" in result.stderr

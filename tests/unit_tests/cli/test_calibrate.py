@@ -192,7 +192,7 @@ def test_levels_are_served_by_the_models_they_were_calibrated_for(
         InterCascade.from_models([two_levels, models[0], models[2]], thresholds="t.json")
     with pytest.raises(ConfigurationError, match="holds the thresholds of several levels"):
         InterCascade(weak=models[0], strong=models[2], threshold="t.json")
-    with pytest.raises(ConfigurationError, match="3 models and 1 thresholds"):
+    with pytest.raises(ConfigurationError, match="3 models and 1 threshold\\."):
         InterCascade.from_models(models, thresholds=[0.5])
 
     assert "Level 2" in words.stdout
@@ -312,7 +312,7 @@ def test_several_promises_from_the_same_answers_are_doubted(cli: Cli) -> None:
     [
         pytest.param(("--data", "absent.jsonl"), "absent.jsonl cannot be read", id="no data"),
         pytest.param(("--data", "odd.jsonl"), "odd.jsonl, line 1 has no question", id="no row"),
-        pytest.param(("--data", "bare.jsonl"), "add --strong MODEL", id="no answers"),
+        pytest.param(("--data", "bare.jsonl"), "line 1. Add --strong MODEL", id="no answers"),
         pytest.param(("--target-risk", "1.5"), "cannot be promised", id="target"),
         pytest.param(("--delta", "0.9"), "delta=0.9", id="delta"),
         pytest.param(("--on-abstain", "guess"), "on_abstain='guess'", id="policy"),

@@ -103,9 +103,9 @@ def test_hostile_text_does_nothing_to_a_terminal(tmp_path: Path) -> None:
     ("words", "said_so"),
     [
         (["run.json", "--open"], "--open needs --html"),
-        (["absent.json"], "absent.json: it cannot be read"),
+        (["absent.json"], "absent.json: it cannot be read (No such file or directory). Name a rep"),
         (["run.json", "--html", "run.json"], "that is a report itself"),
-        (["run.json", "--html", "absent/page.html"], "it cannot be written"),
+        (["run.json", "--html", "absent/page.html"], "Name a file in a folder that exists"),
     ],
 )
 def test_mistakes_are_explained_in_one_line(

@@ -135,7 +135,9 @@ def test_one_is_shown_with_all_that_is_known_of_it(cli: Cli, folder: Path) -> No
 
 def test_an_id_that_is_whole_and_wrong_is_explained(cli: Cli, folder: Path) -> None:
     wrong = "00000000-0000-4000-8000-000000000009"
-    assert_explained(cli("show", wrong, "--path", folder), 2, "no strategy", "strategies list")
+    assert_explained(
+        cli("show", wrong, "--path", folder), 2, "no strategy", "See --tenant", "strategies list"
+    )
 
 
 def test_stats_add_up(cli: Cli, folder: Path) -> None:
@@ -178,7 +180,7 @@ def test_a_choice_is_explained(cli: Cli, folder: Path) -> None:
 
 
 def test_a_floor_needs_enough_to_measure_it_with(cli: Cli, folder: Path) -> None:
-    assert_explained(cli("floor", "--path", folder), 2, "too few strategies")
+    assert_explained(cli("floor", "--path", folder), 2, "too few strategies", "measure again")
 
 
 def test_a_floor_is_measured_and_kept(cli: Cli, tmp_path: Path) -> None:
@@ -284,7 +286,7 @@ def test_a_strategy_is_promoted_and_then_approved(cli: Cli, folder: Path) -> Non
 def test_a_gate_that_stays_shut_says_why(cli: Cli, folder: Path) -> None:
     result = cli("promote", ONE.id, "--to", "pool", "--sources", 3, "--path", folder)
 
-    assert_explained(result, 1, "2 different named sources", "3 are needed")
+    assert_explained(result, 1, "2 different named sources", "3 are needed", "fewer with `sources`")
 
 
 # Forgetting and sweeping.
@@ -295,7 +297,7 @@ def test_forgetting_asks_first(cli: Cli, folder: Path) -> None:
     for said in ("n\n", ""):
         result = cli("forget", "--source", "ben", "--path", folder, input=said)
         assert 1 == result.exit_code
-        assert "1 strategies (1 active) would be removed" in result.stderr
+        assert "1 strategy (1 active) would be removed" in result.stderr
     assert get(folder, ONE) is not None
 
 
@@ -303,7 +305,7 @@ def test_what_was_forgotten_is_in_the_receipt(cli: Cli, folder: Path) -> None:
     result = cli("forget", "--source", "ben", "--path", folder, input="y\n")
 
     assert 0 == result.exit_code
-    assert "1 strategies (1 active) were removed" in result.stderr
+    assert "1 strategy (1 active) was removed" in result.stderr
     assert "backups" in result.stderr
     assert get(folder, ONE) is None
 
@@ -425,15 +427,15 @@ def test_examples_are_written_for_training(
 
     said = cli("export", tmp_path / "file", "--as", shape, "--path", folder).stderr
 
-    assert "1 solved examples" in said
-    assert "1 strategies have none" in said
+    assert "1 solved example is in" in said
+    assert "1 strategy has none" in said
     assert "keep_examples=True" in said
     assert "four" in (tmp_path / "file").read_text("utf-8")
 
 
 def test_examples_take_no_options_of_strategies(cli: Cli, folder: Path, tmp_path: Path) -> None:
     words = ("export", tmp_path / "f", "--as", "chat", "--pack", "p", "--path", folder)
-    assert_explained(cli(*words), 2, "--as chat")
+    assert_explained(cli(*words), 2, "--as chat", "--without-queries, --lessons and --pack")
 
 
 # Encoders and places.

@@ -114,8 +114,8 @@ def test_a_composition_needs_what_its_parts_need_and_binds_them(colour: Colour) 
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (all_of, "at least one"),
-        (lambda: weighted((says(1), 0)), "weight 0"),
+        (all_of, r"all_of\(\) was given nothing.*at least one"),
+        (lambda: weighted((says(1), 0)), "weight 0 must be.*leave a part out"),
         (lambda: weighted((says(1), float("nan"))), "weight nan"),
         (lambda: cheap_first(says(1), says(1), grey=(0.5, 0.5)), "grey"),
         (lambda: cheap_first(says(1), says(1), grey=(float("nan"), 0.5)), "grey"),

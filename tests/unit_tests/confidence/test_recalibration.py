@@ -81,7 +81,9 @@ def test_a_score_is_mapped_and_a_missing_one_stays_missing(colour: Colour) -> No
     ],
 )
 def test_what_is_no_such_map_is_refused(payload: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(
+        ConfigurationError, match=r"Fit it again|`fit_isotonic` and `fit_platt` make"
+    ):
         Recalibration.from_payload(payload)
 
 
@@ -104,12 +106,18 @@ def test_fitting_without_scikit_learn_says_what_to_do(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize(
-    ("scores", "correct"), [([], []), ([0.5], []), ([math.nan], [True]), ([1.5], [True])]
+    ("scores", "correct", "said"),
+    [
+        ([], [], "0 scores and 0 labels: there must be as many, and some"),
+        ([0.5], [], "1 score and 0 labels.*Give each answer one of both"),
+        ([math.nan], [True], "Score 0 is nan.*Leave answers without a score out"),
+        ([0.5, 1.5], [True, True], "Score 1 is 1.5.*take its exponential"),
+    ],
 )
 def test_data_that_cannot_be_fitted_is_refused(
-    fit: Any, scores: Sequence[float], correct: Sequence[bool]
+    fit: Any, scores: Sequence[float], correct: Sequence[bool], said: str
 ) -> None:
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match=said):
         fit(scores, correct)
 
 

@@ -110,5 +110,5 @@ def test_a_question_without_a_known_answer_cannot_be_graded() -> None:
     """Rather than being counted as wrong."""
     asked = Question(question_of("Why?", "").messages)
 
-    with pytest.raises(ConfigurationError, match=r"no known answer.*Why\?"):
+    with pytest.raises(ConfigurationError, match=r"no known answer.*Why\?.*Give it an `answer`"):
         grader_of("exact")(asked, AIMessage("So."))

@@ -118,13 +118,13 @@ def test_each_run_says_how_it_was_made() -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "cannot be read"),
+        (None, r"cannot be read \(No such file or directory\)\. Name a report"),
         (b"{", "not JSON"),
         (b"\xff", "not JSON"),
         (b'{"arms": {"cascade": {"n": NaN}}}', "NaN is no number"),
         (b"[]", "no `arms`"),
         (b'{"arms": {"cascade": 1}}', "no `arms`"),
-        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 100_000, r"nested too deeply for a report\. Name a report"),
     ],
 )
 def test_what_is_no_report_is_refused(tmp_path: Path, content: bytes | None, words: str) -> None:

@@ -142,14 +142,18 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
     with (tmp_path / FILE).open("a") as file:
         file.write(line + "\n")
 
-    with pytest.raises(ConfigurationError, match=r"journal.jsonl, line 3 is damaged"):
+    with pytest.raises(
+        ConfigurationError, match=r"journal.jsonl, line 3 is damaged.*Delete the line"
+    ):
         journal(tmp_path)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file", "utf-8")
 
-    with pytest.raises(ConfigurationError, match="taken cannot be made a folder"):
+    with pytest.raises(
+        ConfigurationError, match=r"--run .*taken cannot be made a folder.*Name a folder"
+    ):
         journal(tmp_path / "taken")
 
 

@@ -114,5 +114,5 @@ def test_another_file_is_left_alone(file: Path, head: str) -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be read and written"):
+    with pytest.raises(ConfigurationError, match=r"cannot be read and written.*Name another --out"):
         Progress(tmp_path / "absent" / "p.jsonl", SETTINGS)

@@ -18,6 +18,7 @@ from langchain_intercascade.errors import (
     RepositoryError,
 )
 from langchain_intercascade.label import Label
+from langchain_intercascade.learning import label_log
 from langchain_intercascade.learning.label_log import CHUNK, Entry, LabelLog
 from langchain_intercascade.learning.pledge import Pledge, giving, reading_pledges
 from langchain_intercascade.learning.promise import PATIENCE, Promise
@@ -48,6 +49,7 @@ class Troubled(EdgeRepository):
 
     broken = False
     read_only = False
+    outdone = False
     lost_replies = 0
     meanwhile: Callable[[], None] | None = None
     """Done once, after a document was read and before the reader gets it."""
@@ -66,6 +68,8 @@ class Troubled(EdgeRepository):
         if self.read_only:
             msg = "read only"
             raise RepositoryError(msg)
+        if self.outdone:
+            return False
         written = yield from super().writing_note(name, data, tenant=tenant, after=after)
         if self.lost_replies:
             self.lost_replies -= 1
@@ -363,10 +367,38 @@ def test_pledges_are_listed_with_the_last_in_use_at_the_end(repository: Troubled
     assert [] == run(reading_pledges(repository, tenant="other"))
 
 
+def test_a_pledge_that_others_always_outdo_says_what_to_do(repository: Troubled) -> None:
+    repository.outdone = True
+
+    with pytest.raises(RepositoryError, match=r"about weak .*20 others.*let fewer processes start"):
+        run(giving(repository, PLEDGE, tenant=TENANT))
+
+
+def test_labels_that_others_always_outdo_are_kept(
+    repository: Troubled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what to do is said, beside how many there are."""
+    monkeypatch.setattr(label_log, "_TRIES", 2)  # of fifty
+    repository.outdone = True
+    one = promise(repository)
+    one.observe(label("run 0"))
+    with pytest.raises(
+        RepositoryError, match=r"^1 label could not.*kept.*let fewer processes learn"
+    ):
+        run(one.syncing())
+
+    repository.outdone = False
+    run(one.syncing())
+
+    assert ["run 0"] == [entry.run_id for entry in _entries(repository)]
+
+
 def test_a_list_of_pledges_that_is_none_is_refused(repository: Troubled) -> None:
     run(repository.writing_note("pledges", {"pledges": 3}, tenant=TENANT, after=None))
 
-    with pytest.raises(RepositoryCorruptError, match="What was pledged"):
+    with pytest.raises(
+        RepositoryCorruptError, match=r"list of pledges.*Upgrade the package, restore"
+    ):
         run(reading_pledges(repository, tenant=TENANT))
 
 
@@ -491,7 +523,9 @@ def test_a_log_that_is_none_is_refused(repository: Troubled) -> None:
         )
     )
 
-    with pytest.raises(RepositoryCorruptError, match="log of labels"):
+    with pytest.raises(
+        RepositoryCorruptError, match=r"log of labels .*:0.*Upgrade the package, restore"
+    ):
         run(promise(repository).syncing())
 
 

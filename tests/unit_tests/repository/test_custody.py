@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from langchain_intercascade import EdgeRepository, RepositoryCorruptError, RepositoryError
+from langchain_intercascade._steps import run
 from langchain_intercascade.repository.operations import Operation, ScoredPayload, Scroll, Search
+from langchain_intercascade.repository.pages import turning
 from langchain_intercascade.strategy import Advice, Origin, State, Strategy, now, strategy_id
 from tests.cascades import QUERY, cascade_of
 from tests.conftest import Colour
@@ -41,6 +43,17 @@ def strategy(tenant: str) -> Strategy:
         created_at=now(),
         updated_at=now(),
     )
+
+
+def test_a_page_with_a_strategy_of_another_tenant_is_refused() -> None:
+    """And says whose engine it is, and what shows the fault."""
+    with LeakyRepository() as repository:
+        repository.put(strategy("victim"))
+
+        with pytest.raises(
+            RepositoryError, match=r"LeakyRepository.*`check_repository` shows where"
+        ):
+            run(turning(repository, tenant="thief"))
 
 
 def test_a_strategy_of_another_tenant_is_never_handed_out(colour: Colour) -> None:

@@ -361,5 +361,7 @@ def test_a_floor_comes_back_from_json() -> None:
 
 @pytest.mark.parametrize("wrong", [None, {}, {"similarity": 2, "least": 0, "margin": 0}, "floor"])
 def test_an_unreadable_floor_is_refused(wrong: object) -> None:
-    with pytest.raises(RepositoryCorruptError, match="Calibrate it again"):
+    with pytest.raises(
+        RepositoryCorruptError, match="Calibrate it again with `intercascade strategies floor`"
+    ):
         Floor.from_payload(wrong)

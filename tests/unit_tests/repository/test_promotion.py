@@ -107,11 +107,16 @@ def test_promoting_again_gives_the_same_copy(
     assert 1 == repository.count(tenant=POOL)
 
 
+ONE_SOURCE = "1 different named source led to it, and 2 are needed; let more.*`sources`"
+
 REFUSED: dict[str, tuple[Strategy, str]] = {
-    "one source": (confirmed(strategy(source="ben"), ("b", "ben"), ("c", "ben")), "1 different"),
-    "nobody's name": (confirmed(strategy(), ("b", ""), ("c", "ben")), "1 different"),
-    "not in use": (proven(state=State.CANDIDATE), "candidate, not in use"),
-    "an example": (proven(example=Example(query="q", answer="a")), "solved example"),
+    "one source": (confirmed(strategy(source="ben"), ("b", "ben"), ("c", "ben")), ONE_SOURCE),
+    "nobody's name": (confirmed(strategy(), ("b", ""), ("c", "ben")), ONE_SOURCE),
+    "not in use": (proven(state=State.CANDIDATE), "candidate, not in use; put it in use first"),
+    "an example": (
+        proven(example=Example(query="q", answer="a")),
+        "solved example.*learned without keep_examples=",
+    ),
     "a phrase of its query": (
         proven(advice=Advice(title="Pears", when_to_use="Always.", steps=(QUERY,))),
         "words in a row",
@@ -178,7 +183,9 @@ def test_a_strategy_of_another_tenant_cannot_be_promoted(
 ) -> None:
     fill(repository, proven())
 
-    with pytest.raises(ConfigurationError, match="has no strategy"):
+    with pytest.raises(
+        ConfigurationError, match=r"has no strategy .*strategies list` shows the ids"
+    ):
         promoted(colour, repository, proven(), tenant="thief")
 
 
@@ -190,7 +197,9 @@ def test_what_the_pool_has_forgotten_is_not_put_back(
     forget(repository, tenant=TENANT, source="ben", shared=(POOL,))
     fill(repository, proven())
 
-    with pytest.raises(LessonRejectedError, match="forgotten"):
+    with pytest.raises(
+        LessonRejectedError, match=f"forgotten in {POOL!r} before.*Name another pool"
+    ):
         promoted(colour, repository, proven())
     assert POOL not in dumped(repository)
 

@@ -99,7 +99,11 @@ def test_many_bounds_at_once_are_the_same_bounds() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        pytest.param((5, 3, 0.1), "no more errors than answers", id="too many errors"),
+        pytest.param(
+            (5, 3, 0.1),
+            "no more errors than answers, not 5 of 3. See whether",
+            id="too many errors",
+        ),
         pytest.param((-1, 3, 0.1), "errors=-1 is no count", id="negative"),
         pytest.param((0.5, 3, 0.1), "errors=0.5 is no count", id="a share"),
         pytest.param((True, 3, 0.1), "errors=True is no count", id="a label"),

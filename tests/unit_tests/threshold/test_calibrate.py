@@ -248,7 +248,13 @@ def test_numpy_arrays_are_welcome() -> None:
     ("scores", "correct", "options", "complaint"),
     [
         pytest.param([], [], {}, "nothing to calibrate on", id="empty"),
-        pytest.param([0.5], [True, False], {}, "1 scores but 2 labels", id="lengths"),
+        pytest.param(
+            [0.5],
+            [True, False],
+            {},
+            "not 2 labels for 1 score: each answer needs both",
+            id="lengths",
+        ),
         pytest.param([-0.7], [True], {}, "Score 0 is -0.7.*exponential", id="a log-probability"),
         pytest.param([1.5], [True], {}, "Score 0 is 1.5", id="above one"),
         pytest.param(["0.5"], [True], {}, "Score 0 is '0.5'", id="text"),

@@ -64,7 +64,9 @@ def test_what_is_no_file_is_taken_as_it_is(file: Path) -> None:
 
 
 def test_one_level_is_not_several(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="1 levels are not several"):
+    with pytest.raises(
+        ConfigurationError, match="levels or more are needed, not 1: for one there is `save"
+    ):
         save_levels([(FIRST, bound("small"))], tmp_path / "t.json")
     assert not (tmp_path / "t.json").exists()
 

@@ -403,7 +403,7 @@ def test_a_damaged_part_is_refused_whole(part: str) -> None:
 def test_audits_rarer_than_agreed_are_refused(label: Label_) -> None:
     threshold = plain()
 
-    with pytest.raises(ConfigurationError, match=r"0\.01, below audit_rate=0\.1"):
+    with pytest.raises(ConfigurationError, match=r"0\.01, below audit_rate=0\.1.*a rate that no"):
         threshold.observe(label(accepted=True, source="audit", probability=0.01))
 
 

@@ -63,7 +63,8 @@ def _record(strategy: Node) -> list[Child]:
         value = number(strategy, key)
         if value is not None:
             before, _, after = words.partition("{}")
-            said.append(joined(before, figure(value, whole), after))
+            rest = after.removesuffix("s") if value == 1 else after
+            said.append(joined(before, figure(value, whole), rest))
     net, name = number(strategy, "net"), text(strategy, "id")
     if net is not None:
         said.append(joined("net ", element("b", figure(net, _net))))
