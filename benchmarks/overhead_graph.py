@@ -23,7 +23,7 @@ _WHY: Final = {
     "accepted": "the record, the accounts and the counters are kept, the weak answer is sealed, "
     "and each node tells what it did",
     "deferred": "the lesson is written, claimed, checked, stored and counted before the answer "
-    "returns, in a dozen requests to the stub, and the bare graph does nothing of the kind",
+    "returns, in half a dozen requests to the stub, and the bare graph does nothing of the kind",
 }
 _STUB: Final = (
     "bare: six nodes of the same names, edges and state, the same model calls, a stub for "

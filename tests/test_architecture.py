@@ -145,7 +145,7 @@ def test_the_facade_imports_nothing_eagerly() -> None:
     [
         ("genai_prices", "costs/table.py"),
         ("qdrant_client", "repository/_qdrant_client.py"),
-        ("qdrant_edge", "repository/edge.py"),
+        ("qdrant_edge", "repository/_edge_shard.py"),
     ],
 )
 def test_an_engine_is_imported_in_one_file(library: str, door: str) -> None:

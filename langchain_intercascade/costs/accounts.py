@@ -250,7 +250,9 @@ class Accounts:
         return next((m for m, origin in self.prices.origins().items() if UNKNOWN in origin), "")
 
     def _page(self, tenant: str) -> _Page:
-        return self._pages.setdefault(tenant, _Page())
+        if (page := self._pages.get(tenant)) is None:
+            page = self._pages[tenant] = _Page()
+        return page
 
 
 def _unknown(role: str, model: str) -> str:

@@ -100,6 +100,7 @@ class _Uses:
 
 _NOTHING: Final = _Mark()
 _UNKNOWN: Final = Tally()
+_UNUSED: Final = _Uses()
 
 
 class Books:
@@ -148,7 +149,7 @@ class Books:
         """
         with self._lock:
             tally = self._written.get(owned, _UNKNOWN)
-            uses = tally.uses + self._uses.get(owned, _Uses()).number
+            uses = tally.uses + self._uses.get(owned, _UNUSED).number
         return uses <= OPEN and not proven(tally)
 
     def settling(self) -> Steps[int]:
@@ -161,7 +162,7 @@ class Books:
 
     def _counting(self, owned: Owned, mark: _Mark, before: _Mark) -> Steps[Strategy | None]:
         with self._lock:
-            uses = self._uses.pop(owned, _Uses())
+            uses = self._uses.pop(owned, _UNUSED)
         if mark.is_empty and before.is_empty and not uses.number:
             return None
         change = partial(self._counted, mark=mark, before=before, uses=uses)

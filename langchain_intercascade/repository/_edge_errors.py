@@ -63,7 +63,7 @@ def _translated(
         )
     return RepositoryError(
         f"The repository in {place} cannot serve right now ({_kind(error)}). See that its disk has "
-        "room and that you may read and write the folder; its files are not known to be damaged."
+        "room, and that this process may read, write and open files there."
     )
 
 

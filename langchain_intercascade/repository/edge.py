@@ -1,8 +1,7 @@
 """The embedded engine: the real Qdrant shard, inside this process, on a folder of its own.
 
 It needs no server, survives being killed, and searches a hundred thousand
-strategies in about two milliseconds.  One process owns a folder.  This is the
-only file that knows `qdrant_edge`.
+strategies in about two milliseconds.  One process owns a folder.
 """
 
 from __future__ import annotations
@@ -13,70 +12,32 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeAlias, cast
-from uuid import UUID
+from typing import Any, ClassVar, cast
 
 from langchain_core.embeddings import Embeddings
-from qdrant_edge import (
-    CountRequest,
-    Distance,
-    EdgeConfig,
-    EdgeShard,
-    EdgeVectorParams,
-    FieldCondition,
-    Filter,
-    KeywordIndexParams,
-    MatchAny,
-    MatchValue,
-    MultiVectorComparator,
-    MultiVectorConfig,
-    Query,
-    QueryRequest,
-    Record,
-    ScrollRequest,
-    UpdateOperation,
-)
-from qdrant_edge import Point as EdgePoint
 
 from langchain_intercascade._steps import run
 from langchain_intercascade.errors import RepositoryCorruptError, RepositoryError
 from langchain_intercascade.repository._edge_errors import calling
-from langchain_intercascade.repository._edge_folder import (
-    KEYS,
-    check_folder,
-    dimension_of,
-    fill,
-    is_vacant,
-)
+from langchain_intercascade.repository._edge_folder import dimension_of, is_vacant
 from langchain_intercascade.repository._edge_seal import Seal
+from langchain_intercascade.repository._edge_shard import (
+    REMEMBERED,
+    EdgeShard,
+    Payloads,
+    changed_by,
+    compacted,
+    found_by,
+    opened_shard,
+    request_of,
+    swapped,
+)
 from langchain_intercascade.repository._edge_upkeep import FLUSHED_AFTER, Upkeep
 from langchain_intercascade.repository._recent import Recent
 from langchain_intercascade.repository.base import StrategyRepository
-from langchain_intercascade.repository.operations import (
-    Count,
-    Delete,
-    Dump,
-    Operation,
-    Point,
-    Read,
-    Scope,
-    ScoredPayload,
-    Scroll,
-    Search,
-    Swap,
-    Write,
-)
-from langchain_intercascade.repository.points import META_ID
-
-Payloads: TypeAlias = Recent[int, dict[str, Any]]
-"""Payloads by the ids of their points, as numbers: the engine's own ids are slow to compare."""
-
-REMEMBERED: Final = 1024
-"""Payloads that need not be read again to be found again; a few megabytes."""
+from langchain_intercascade.repository.operations import Operation, Search, Swap
 
 
 class EdgeRepository(StrategyRepository):
@@ -151,10 +112,10 @@ class EdgeRepository(StrategyRepository):
         """Carry out one operation."""
         shard = self._shard()
         if isinstance(operation, Search):
-            return calling(self.location, lambda: _found(shard, operation, self._payloads))
-        if changed := _changed_by(operation):
+            return calling(self.location, lambda: found_by(shard, operation, self._payloads))
+        if changed := changed_by(operation):
             return self._changed(shard, operation, changed)
-        return calling(self.location, lambda: _request(operation).sent_to(shard))
+        return calling(self.location, lambda: request_of(operation).sent_to(shard))
 
     def _changed(self, shard: EdgeShard, operation: Operation, changed: list[int]) -> Any:
         self._changing(changed)
@@ -168,11 +129,11 @@ class EdgeRepository(StrategyRepository):
 
     def _sent(self, shard: EdgeShard, operation: Operation) -> Any:
         if not isinstance(operation, Swap):
-            return _request(operation).sent_to(shard)
+            return request_of(operation).sent_to(shard)
         # One process owns the folder, so its own lock keeps swaps apart; the engine's
         # conditional write does not say whether it wrote.
         with self._swapping:
-            return _swapped(shard, operation)
+            return swapped(shard, operation)
 
     def _changing(self, what: object) -> None:
         """Break the seal if anything is about to be changed."""
@@ -187,7 +148,7 @@ class EdgeRepository(StrategyRepository):
         before the first change, is a file to be removed.
         """
         opened = self._opened
-        if opened is not None and not opened.seal.is_broken and _changed_by(operation):
+        if opened is not None and not opened.seal.is_broken and changed_by(operation):
             await asyncio.to_thread(opened.seal.break_)
         return self.execute(operation)
 
@@ -212,7 +173,7 @@ class EdgeRepository(StrategyRepository):
         run(self.preparing())
         shard = self._shard()
         self._changing("everything")
-        was_work = calling(self.location, lambda: _compacted(shard))
+        was_work = calling(self.location, lambda: compacted(shard))
         if (opened := self._opened) is not None:
             opened.upkeep.flushed()
         return was_work
@@ -237,7 +198,7 @@ class EdgeRepository(StrategyRepository):
         folder, process = self._path or cast("Path", doomed), os.getpid()
         seal = Seal(folder)
         try:
-            shard = _opened_shard(folder, dimension, seal)
+            shard = opened_shard(folder, dimension, seal)
         except BaseException:
             _remove(doomed)
             raise
@@ -274,166 +235,6 @@ class _Opened:
     seal: Seal
     upkeep: Upkeep
     release: weakref.finalize[..., EdgeRepository]
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """An operation in the engine's words: what to call, with what, and how to read the reply."""
-
-    method: str
-    arguments: tuple[Any, ...]
-    converted: Callable[[Any], Any]
-
-    def sent_to(self, shard: EdgeShard) -> Any:
-        return self.converted(getattr(shard, self.method)(*self.arguments))
-
-
-def _swapped(shard: EdgeShard, swap: Swap) -> bool:
-    found = _points(shard.retrieve([swap.point.id], with_payload=True, with_vector=False))
-    stored = found[0].payload.get("version") if found else None
-    if stored != swap.version:
-        return False
-    shard.update(UpdateOperation.upsert_points([_edge_point(swap.point)]))
-    return True
-
-
-def _changed_by(operation: Operation) -> list[int]:
-    """Return the ids of the points that `operation` may have changed, as numbers."""
-    ids: Iterable[str] = ()
-    match operation:
-        case Write(points):
-            ids = [point.id for point in points]
-        case Swap(point, _):
-            ids = [point.id]
-        case Delete(deleted):
-            ids = deleted
-    return [UUID(each).int for each in ids]
-
-
-def _found(shard: EdgeShard, search: Search, known: Payloads) -> list[ScoredPayload]:
-    """Search, and read the payloads of those found that were not read a moment ago.
-
-    Reading one takes as long as a third of the search.  This process alone writes here, and
-    forgets in `known` what it writes, so what is remembered is what is stored.
-    """
-    nearest = Query.Nearest([list(search.vector)], using=KEYS)
-    query = QueryRequest(search.limit, query=nearest, filter=_filter(search.scope))
-    since = known.drops
-    found: list[Any] = shard.query(query)  # its ids are UUIDs here
-    scores = [(point.id.int, point.score) for point in found]
-    payloads = {name: known.get(name) for name, _ in scores}
-    missing: list[Any] = [str(UUID(int=name)) for name, _ in scores if payloads[name] is None]
-    for record in shard.retrieve(missing, with_payload=True, with_vector=False) if missing else ():
-        name = cast("UUID", record.id)
-        payloads[name.int] = payload = record.payload or {}
-        known.put(name.int, payload, since=since)
-    # One that was deleted in between is not there any more.
-    both = [(payloads[name], score) for name, score in scores]
-    return [ScoredPayload(payload, score) for payload, score in both if payload is not None]
-
-
-def _request(operation: Operation) -> _Request:
-    match operation:
-        case Write(points):
-            upsert = UpdateOperation.upsert_points([_edge_point(point) for point in points])
-            return _Request("update", (upsert,), _nothing)
-        case Read(ids):
-            return _Request("retrieve", (list(ids), True, True), _points)
-        case Scroll(scope, limit):
-            page = ScrollRequest(operation.first, limit, _filter(scope), with_payload=True)
-            return _Request("scroll", (page,), _payloads)
-        case Dump(limit):
-            page = ScrollRequest(operation.first, limit, None, with_payload=True, with_vector=True)
-            return _Request("scroll", (page,), _page_of_points)
-        case Delete(ids):
-            return _Request("update", (UpdateOperation.delete_points(list(ids)),), _nothing)
-        case Count(scope):
-            return _Request("count", (CountRequest(exact=True, filter=_filter(scope)),), int)
-        case Search() | Swap():
-            msg = f"A {type(operation).__name__} is more than one request."
-            raise TypeError(msg)
-
-
-@lru_cache(maxsize=256)
-def _filter(scope: Scope) -> Filter:
-    """Return the one filter there is; an empty one would mean everybody."""
-    states = [state.value for state in scope.states]
-    return Filter(
-        must=[
-            FieldCondition(key="tenant", match=MatchValue(scope.tenant)),
-            FieldCondition(key="state", match=MatchAny(states)),
-        ]
-    )
-
-
-def _edge_point(point: Point) -> EdgePoint:
-    vectors = [list(vector) for vector in point.vectors]
-    return EdgePoint(point.id, {KEYS: vectors}, point.payload)
-
-
-def _points(found: list[Record]) -> list[Point]:
-    return [Point(str(record.id), _vectors(record), record.payload or {}) for record in found]
-
-
-def _vectors(record: Record) -> list[list[float]]:
-    named = cast("dict[str, list[list[float]]]", record.vector or {})
-    return named.get(KEYS, [])
-
-
-def _payloads(page: tuple[list[Record], Any]) -> list[dict[str, Any]]:
-    return [record.payload or {} for record in page[0]]
-
-
-def _page_of_points(page: tuple[list[Record], Any]) -> list[Point]:
-    return _points(page[0])
-
-
-def _nothing(_: object) -> None:
-    return None
-
-
-def _opened_shard(folder: Path, dimension: int, seal: Seal) -> EdgeShard:
-    """Open the repository in `folder`; make one if there is nothing in it at all."""
-    if is_vacant(folder):
-        fill(folder, lambda workshop: _make(workshop, dimension))
-    check_folder(folder, dimension)
-    seal.check()
-    shard = EdgeShard.load(str(folder))
-    _check_owner(shard, folder)
-    return shard
-
-
-def _make(folder: Path, dimension: int) -> None:
-    keys = EdgeVectorParams(
-        dimension,
-        Distance.Cosine,
-        multivector_config=MultiVectorConfig(MultiVectorComparator.MaxSim),
-    )
-    # One thread finds strategies with a quarter less processor time than a pool does.
-    shard = EdgeShard.create(str(folder), EdgeConfig({KEYS: keys}, max_search_threads=1))
-    for field in ("tenant", "state"):
-        keyword = KeywordIndexParams(is_tenant=field == "tenant")
-        shard.update(UpdateOperation.create_field_index(field, keyword))
-    shard.close()
-
-
-def _check_owner(shard: EdgeShard, folder: Path) -> None:
-    """Refuse points without the one that says whose they are."""
-    if shard.info().points_count and not shard.retrieve(
-        [META_ID], with_payload=False, with_vector=False
-    ):
-        shard.close()
-        msg = (
-            f"{folder} holds points that langchain-intercascade did not write. They were left "
-            "alone; use another path."
-        )
-        raise RepositoryCorruptError(msg)
-
-
-def _compacted(shard: EdgeShard) -> bool:
-    changed = shard.optimize()
-    shard.flush()
-    return changed
 
 
 def _release(shard: EdgeShard, seal: Seal, doomed: Path | None, process: int) -> None:
