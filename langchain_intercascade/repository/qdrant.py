@@ -5,10 +5,11 @@ It also runs in this process's memory, for tests and first steps.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from langchain_core.embeddings import Embeddings
@@ -122,13 +123,16 @@ class QdrantRepository(StrategyRepository):
 
     def execute(self, operation: Operation) -> Any:
         """Carry out one operation."""
-        with self._turn(operation):
+        if not self._takes_turns(operation):
+            return run(self._executed(operation))
+        with self._swapping:
             return run(self._executed(operation))
 
     async def aexecute(self, operation: Operation) -> Any:
         """Carry out one operation without blocking the event loop."""
-        with self._turn(operation):  # in memory, where nothing is waited for, and else at once
-            return await arun(self._executed(operation))
+        if self._takes_turns(operation):  # a task that waits for its turn may keep the loop from it
+            return await asyncio.to_thread(self.execute, operation)
+        return await arun(self._executed(operation))
 
     @property
     def exclusive(self) -> bool:  # type: ignore[override]  # memory is this process's, a server is not
@@ -145,9 +149,9 @@ class QdrantRepository(StrategyRepository):
         self._closed = True
         await self._connection.aclose()
 
-    def _turn(self, operation: Operation) -> AbstractContextManager[Any]:
-        """Return what keeps swaps in memory apart, as a server does by itself."""
-        return self._swapping if self.exclusive and isinstance(operation, Swap) else nullcontext()
+    def _takes_turns(self, operation: Operation) -> bool:
+        """Say whether `operation` must be kept apart from its like, as a server does by itself."""
+        return self.exclusive and isinstance(operation, Swap)
 
     def _executed(self, operation: Operation) -> Steps[Any]:
         if isinstance(operation, Swap):
