@@ -45,8 +45,8 @@ _PARTS: Final = (
 _WHY: Final = {
     "accepted": "choosing among twelve, the prompt, the gate, the record and the accounts are "
     "plain Python, as many function calls as two more bare runs",
-    "deferred": "besides, the lesson is looked up before it is written, and the record, the "
-    "accounts and the counters have three more nodes to follow",
+    "deferred": "besides, the lesson is made, checked and written on condition, and the record, "
+    "the accounts and the counters have three more nodes to follow",
 }
 _TARGETS: Final[Mapping[str, float]] = {"accepted": 1.3, "deferred": 1.4}
 
