@@ -95,7 +95,7 @@ reliability: $(READY) ## Fail, kill, soak and rob a cascade (half an hour), and 
 fuzz: $(READY) ## Attack every reader of somebody else's bytes, for ten minutes each (two hours)
 	$(BIN)/python -m benchmarks.fuzz --minutes 130
 
-train-lab: $(READY) ## Train the lab's weak model anew (50 minutes of one core, less with CUDA), and measure it
+train-lab: $(READY) ## Train the lab's weak model anew (50 minutes, on one core or with CUDA), and measure it
 	@$(BIN)/python -c "import torch, safetensors" 2> /dev/null || \
 	    { echo "Training needs torch and safetensors: $(BIN)/pip install torch safetensors"; exit 1; }
 	rm -f $(RESULTS)/lab_training.jsonl

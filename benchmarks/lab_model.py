@@ -7,7 +7,7 @@ families have their names) through the chat model, with strategies as a cascade 
 its prompt.  Written down are the share of right answers with its 95 % interval (Wilson), the mean
 confidence (`exp` of the mean log-probability), how often a wrong strategy was followed to its
 code, and for the mixture without strategies how well confidence tells right from wrong.  The
-figures in `docs/model-card.md` are written anew.
+figures in `docs/model-card.md` are written anew, unless another file was asked for.
 """
 
 from __future__ import annotations
@@ -80,7 +80,10 @@ def main(arguments: list[str] | None = None) -> int:
     }
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
-    CARD.write_text(replaced(CARD.read_text("utf-8"), figures(report, read_curve(CURVE))), "utf-8")
+    if given.out == OUT:
+        CARD.write_text(
+            replaced(CARD.read_text("utf-8"), figures(report, read_curve(CURVE))), "utf-8"
+        )
     _print(report)
     return 0
 
