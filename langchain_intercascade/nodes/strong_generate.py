@@ -29,7 +29,7 @@ from langchain_intercascade.record import (
 )
 from langchain_intercascade.reply import flaw, said
 from langchain_intercascade.repository.admission import holds_strategies
-from langchain_intercascade.strategy import Origin, State, Strategy, pending_lesson
+from langchain_intercascade.strategy import STAMPS, Origin, State, Strategy, pending_lesson
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
@@ -246,7 +246,8 @@ def _again(
         reason = "it is being learned" if at_work else ""
         note = LessonNote(state="known", id=known.id, reason=reason)
         return None, amended(record, lesson=note)
-    anew = lesson.changed(version=known.version + 1, stamps=(*known.stamps, *lesson.stamps)[-8:])
+    stamps = (*known.stamps, *lesson.stamps)[-STAMPS:]
+    anew = lesson.changed(version=known.version + 1, stamps=stamps)
     written = yield from attempt(repository.swapping(anew, version=known.version))
     if isinstance(written, Fault) or not written:
         note = LessonNote(state="pending", id=known.id, reason="")
